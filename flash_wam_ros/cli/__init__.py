@@ -1,0 +1,1 @@
+"""The ``flash-wam`` command: one module a subcommand."""

@@ -1,0 +1,32 @@
+"""The subcommands of ``flash-wam``: name, module, one line of help."""
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """Where a subcommand lives and what it does."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    'verify': Entry(
+        'flash_wam_ros.cli.verify', 'check a checkpoint, or this build against recorded activations'),
+    'bench model': Entry(
+        'flash_wam_ros.cli.bench_model', 'time the model: reference and fused plans, beside the arithmetic floor'),
+    'bench stack': Entry(
+        'flash_wam_ros.cli.bench_stack', 'time the running stack: rates, lost frames, camera to command'),
+    'demo': Entry(
+        'flash_wam_ros.cli.demo', 'start the simulated G1 and do one task, start to end'),
+    'sim': Entry(
+        'flash_wam_ros.cli.sim', 'start the simulated G1 on the SDK topics'),
+    'policy': Entry(
+        'flash_wam_ros.cli.policy', 'start the policy node'),
+    'controller': Entry(
+        'flash_wam_ros.cli.controller', 'start the controller node'),
+    'evaluate': Entry(
+        'flash_wam_ros.cli.evaluate', 'run a policy on a task many times and count the successes'),
+    'doctor': Entry(
+        'flash_wam_ros.cli.doctor', 'check this machine and name the fix for each fault'),
+}
