@@ -45,8 +45,8 @@ def _find(words: Sequence[str]) -> tuple[str, list[str]]:
         given = words[1] if len(words) > 1 else ''
         choices = [name.split(' ', 1)[1] for name in group]
         raise UserError(
-            f'{words[0]} needs one of its commands, not {given!r}; '
-            f'{did_you_mean(given, choices)}')
+            f'{words[0]} needs one of its commands, not {given!r}; {did_you_mean(given, choices)}'
+        )
     raise UserError(f'unknown command {words[0]!r}; {did_you_mean(words[0], COMMANDS)}')
 
 

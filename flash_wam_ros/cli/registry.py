@@ -12,21 +12,27 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, Entry] = {
     'verify': Entry(
-        'flash_wam_ros.cli.verify', 'check a checkpoint, or this build against recorded activations'),
+        'flash_wam_ros.cli.verify',
+        'check a checkpoint, or this build against recorded activations',
+    ),
     'bench model': Entry(
-        'flash_wam_ros.cli.bench_model', 'time the model: reference and fused plans, beside the arithmetic floor'),
+        'flash_wam_ros.cli.bench_model',
+        'time the model: reference and fused plans, beside the arithmetic floor',
+    ),
     'bench stack': Entry(
-        'flash_wam_ros.cli.bench_stack', 'time the running stack: rates, lost frames, camera to command'),
+        'flash_wam_ros.cli.bench_stack',
+        'time the running stack: rates, lost frames, camera to command',
+    ),
     'demo': Entry(
-        'flash_wam_ros.cli.demo', 'start the simulated G1 and do one task, start to end'),
-    'sim': Entry(
-        'flash_wam_ros.cli.sim', 'start the simulated G1 on the SDK topics'),
-    'policy': Entry(
-        'flash_wam_ros.cli.policy', 'start the policy node'),
-    'controller': Entry(
-        'flash_wam_ros.cli.controller', 'start the controller node'),
+        'flash_wam_ros.cli.demo', 'start the simulated G1 and do one task, start to end'
+    ),
+    'sim': Entry('flash_wam_ros.cli.sim', 'start the simulated G1 on the SDK topics'),
+    'policy': Entry('flash_wam_ros.cli.policy', 'start the policy node'),
+    'controller': Entry('flash_wam_ros.cli.controller', 'start the controller node'),
     'evaluate': Entry(
-        'flash_wam_ros.cli.evaluate', 'run a policy on a task many times and count the successes'),
+        'flash_wam_ros.cli.evaluate', 'run a policy on a task many times and count the successes'
+    ),
     'doctor': Entry(
-        'flash_wam_ros.cli.doctor', 'check this machine and name the fix for each fault'),
+        'flash_wam_ros.cli.doctor', 'check this machine and name the fix for each fault'
+    ),
 }

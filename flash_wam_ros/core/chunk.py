@@ -32,14 +32,16 @@ class ActionChunk:
         if times.ndim != 1 or len(times) == 0 or self.q.shape != (len(times), joints):
             raise ValueError(
                 f'chunk has times {times.shape} and targets {self.q.shape}; '
-                f'expected (T,) with T >= 1 and (T, {joints})')
+                f'expected (T,) with T >= 1 and (T, {joints})'
+            )
         if not (np.all(np.isfinite(times)) and times[0] > 0 and np.all(np.diff(times) > 0)):
             raise ValueError('chunk times must be finite, > 0 s and strictly increasing')
         if not np.all(np.isfinite(self.q)):
             slot = int(np.argwhere(~np.isfinite(self.q))[0][1])
             raise ValueError(
                 f'{self.layout.names[slot]} has a target that is not finite; chunk refused; '
-                'check the policy and its normalisation statistics')
+                'check the policy and its normalisation statistics'
+            )
 
     @property
     def expiry_ns(self) -> int:

@@ -48,8 +48,7 @@ class JointLayout:
         try:
             return self.names.index(name)
         except ValueError:
-            raise ValueError(
-                f'unknown joint {name!r}; {did_you_mean(name, self.names)}') from None
+            raise ValueError(f'unknown joint {name!r}; {did_you_mean(name, self.names)}') from None
 
     def indices(self, names: Sequence[str]) -> np.ndarray:
         """Return the (K,) slots of ``names`` as an integer array."""
