@@ -32,8 +32,8 @@ def test_layouts_have_the_joint_order_of_the_sdk_index_table():
 
 
 def test_sub_layouts_are_slices_of_the_whole():
-    assert g1.ARM_SDK == g1.BODY.select(g1.BODY.names[12:])
-    assert g1.POLICY == g1.STATE.select(g1.STATE.names[15:])
+    assert g1.BODY.select(g1.BODY.names[12:]) == g1.ARM_SDK
+    assert g1.STATE.select(g1.STATE.names[15:]) == g1.POLICY
     assert g1.STATE.names[:29] == g1.BODY.names
     assert g1.GRIPPER_NAMES == ('left_gripper_joint', 'right_gripper_joint')
 

@@ -1,0 +1,1 @@
+"""The simulated G1: physics, cameras, tasks, and the robot's own computer."""
