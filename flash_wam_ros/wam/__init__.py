@@ -1,0 +1,1 @@
+"""The world-action model: network, attention cache, codecs, text, checkpoints, rollouts."""
