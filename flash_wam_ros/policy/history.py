@@ -13,7 +13,7 @@ from flash_wam_ros.policy.protocol import SentCommands
 
 
 class History:
-    """The frames and the sent commands of one episode, oldest first, forgotten as they are used."""
+    """The frames and sent commands of one episode, oldest first, forgotten as they are used."""
 
     def __init__(self) -> None:
         self.clear()
