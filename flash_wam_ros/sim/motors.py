@@ -11,8 +11,8 @@ from flash_wam_ros.robots.g1_layout import NUM_BODY
 class MotorTargets:
     """Targets of the 29 body motors and two grippers, DDS order.
 
-    The motor torque at every physics step is ``tau + kp (q - q_measured) + kd (dq - dq_measured)``,
-    clipped to the joint's effort limit; so the physics engine applies it, not the sender.
+    A physics step applies ``tau + kp (q - q_measured) + kd (dq - dq_measured)`` to each motor,
+    clipped to its effort limit; so the torque follows the motion at every step, not the sender.
 
     Attributes:
         q: (29,) positions [rad].
