@@ -1,8 +1,8 @@
 """The joints of the Unitree G1 (29 DoF) and of its grippers: order, limits, gains, units.
 
 Order: the Unitree SDK's joint index table. Ranges and speeds: Unitree's URDF
-``g1_29dof_with_hand_rev_1_0``. Torques: the MJCF of Unitree's xr_teleoperate. Gains: see
-``ARM_KP``. Nothing here was checked on a physical robot.
+``g1_29dof_with_hand_rev_1_0``. Torques: the MJCF of Unitree's xr_teleoperate. Gains:
+xr_teleoperate. Nothing here was checked on a physical robot.
 """
 
 import numpy as np
@@ -85,17 +85,17 @@ STATE = _layout(_BODY + _GRIPPERS)
 """The 31 joints of the whole robot: BODY, then left and right gripper."""
 GRIPPER_NAMES = POLICY.names[-2:]
 
-# Arms and wrists: the gains of xr_teleoperate at 250 Hz (arm 80/3, wrist 40/1.5), which locks
-# the waist with 300/3.
-_WAIST_GAINS = (300.0, 3.0)
+# The gains with which xr_teleoperate moves arms and wrists at 250 Hz and locks the rest.
+_STIFF_GAINS = (300.0, 3.0)
 _ARM_GAINS = (80.0, 3.0)
 _WRIST_GAINS = (40.0, 1.5)
+_WEAK = ('ankle', 'shoulder', 'elbow')
 
 
 def _gains(name: str) -> tuple[float, float]:
-    if 'waist' in name:
-        return _WAIST_GAINS
-    return _WRIST_GAINS if 'wrist' in name else _ARM_GAINS
+    if 'wrist' in name:
+        return _WRIST_GAINS
+    return _ARM_GAINS if any(part in name for part in _WEAK) else _STIFF_GAINS
 
 
 def _constant(values: list[float]) -> np.ndarray:
@@ -104,9 +104,13 @@ def _constant(values: list[float]) -> np.ndarray:
     return array
 
 
-ARM_KP = _constant([_gains(name)[0] for name in ARM_SDK.names])
+BODY_KP = _constant([_gains(name)[0] for name in BODY.names])
+"""(29,) stiffness that holds or moves each body joint [Nm/rad]."""
+BODY_KD = _constant([_gains(name)[1] for name in BODY.names])
+"""(29,) damping that goes with ``BODY_KP`` [Nms/rad]."""
+ARM_KP = BODY_KP[FIRST_ARM_SDK:]
 """(17,) default stiffness on arm_sdk [Nm/rad]."""
-ARM_KD = _constant([_gains(name)[1] for name in ARM_SDK.names])
+ARM_KD = BODY_KD[FIRST_ARM_SDK:]
 """(17,) default damping on arm_sdk [Nms/rad]."""
 
 
