@@ -1,0 +1,1 @@
+"""Episodes on disk: LeRobot datasets, statistics, action alignment, cached latents, windows."""
