@@ -40,9 +40,8 @@ class OnboardConfig:
     def __post_init__(self) -> None:
         """Check the values."""
         if self.silence not in SILENCE:
-            raise UserError(
-                f'unknown silence behaviour {self.silence!r}; {did_you_mean(self.silence, SILENCE)}'
-            )
+            hint = did_you_mean(self.silence, SILENCE)
+            raise UserError(f'unknown silence behaviour {self.silence!r}; {hint}')
         if not 0 < self.timeout_s < np.inf:
             raise UserError(f'timeout_s {self.timeout_s} must be > 0 s and finite')
 
@@ -169,7 +168,8 @@ class OnboardController:
         """Return ``own`` with waist and arms moved towards ``command`` by its weight."""
         for name in _BLENDED:
             mixed = getattr(own, name)[_ARMS]
-            mixed += command.weight * (getattr(command, name) - mixed)
+            mixed *= 1.0 - command.weight
+            mixed += command.weight * getattr(command, name)
         return own
 
     def _low_targets(self, command: LowCommand, silent: bool) -> MotorTargets:

@@ -52,6 +52,8 @@ def fast_type(name: str) -> Any:
                 data = base.deserialize(data).serialize(use_version_2=False)
             return sample_of(cls, bytes(data))
 
+    # Share the base's type description, so that both are one type to DDS.
+    FastSample.__idl__ = base.__idl__
     FastSample.__name__ = FastSample.__qualname__ = f'Fast{base.__name__}'
     return FastSample
 
