@@ -9,11 +9,13 @@ Shapes: C channels, U used channels, F latent frames, N actions a frame.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from flash_wam_ros.core import UserError, did_you_mean
+from flash_wam_ros.core import UserError
+from flash_wam_ros.wam.settings import from_strict_dict
 
 NUM_CHANNELS = 30
 # Keeps the scale of a channel that never moves away from zero (LingBot-VA).
@@ -87,26 +89,22 @@ class ActionConfig:
                 f'{len(used)} action channels with {len(lower)} lower and {len(upper)} upper '
                 'limits; give one pair a channel'
             )
-        q01, q99 = [0.0] * NUM_CHANNELS, [0.0] * NUM_CHANNELS
-        for channel, low, high in zip(used, lower, upper, strict=True):
-            q01[channel], q99[channel] = float(low), float(high)
-        return cls(used=tuple(used), q01=tuple(q01), q99=tuple(q99))
+        limits = {
+            channel: (float(low), float(high))
+            for channel, low, high in zip(used, lower, upper, strict=True)
+        }
+        pairs = [limits.get(channel, (0.0, 0.0)) for channel in range(NUM_CHANNELS)]
+        q01, q99 = zip(*pairs, strict=True)
+        return cls(used=tuple(used), q01=q01, q99=q99)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Sequence[float]]) -> 'ActionConfig':
         """Return the configuration written by :meth:`to_dict`; unknown keys raise UserError."""
-        names = ('used', 'q01', 'q99')
-        for key in values:
-            if key not in names:
-                raise UserError(f'unknown action setting {key!r}; {did_you_mean(key, names)}')
-        missing = [name for name in names if name not in values]
-        if missing:
-            raise UserError(f'action settings lack {", ".join(missing)}; give all of {names}')
-        return cls(
-            used=tuple(int(channel) for channel in values['used']),
-            q01=tuple(float(value) for value in values['q01']),
-            q99=tuple(float(value) for value in values['q99']),
-        )
+        given: dict[str, Any] = dict(values)
+        for name, convert in (('used', int), ('q01', float), ('q99', float)):
+            if name in given:
+                given[name] = tuple(convert(value) for value in given[name])
+        return from_strict_dict(cls, given, 'actions')
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return plain lists, as JSON keeps them."""
