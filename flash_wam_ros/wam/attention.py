@@ -1,0 +1,68 @@
+"""Self-attention and text attention, in the two steps that a cache comes between.
+
+Legend: B batch, L query tokens, S key tokens, T text tokens, D width, h heads, K head_dim.
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flash_wam_ros.wam.rope import Rope, rotate
+
+
+class KeyValue(NamedTuple):
+    """Keys and values, both (B, S, h, K)."""
+
+    key: Tensor
+    value: Tensor
+
+
+def attend(query_BLhK: Tensor, kv: KeyValue, mask: Tensor | None = None) -> Tensor:
+    """Return (B, L, D) attention of queries over ``kv``; ``mask`` (L, S) is true where allowed."""
+    mixed = functional.scaled_dot_product_attention(
+        query_BLhK.transpose(1, 2),
+        kv.key.transpose(1, 2),
+        kv.value.transpose(1, 2),
+        attn_mask=mask,
+    )
+    return mixed.transpose(1, 2).flatten(2)
+
+
+class Attention(nn.Module):
+    """Projections of one attention; queries and keys are normalised over the whole width.
+
+    Args:
+        heads: h.
+        head_dim: K.
+        eps: guard of the norms.
+    """
+
+    def __init__(self, heads: int, head_dim: int, eps: float) -> None:
+        super().__init__()
+        width = heads * head_dim
+        self.heads = heads
+        self.to_q = nn.Linear(width, width)
+        self.to_k = nn.Linear(width, width)
+        self.to_v = nn.Linear(width, width)
+        self.to_out = nn.ModuleList([nn.Linear(width, width)])
+        self.norm_q = nn.RMSNorm(width, eps=eps)
+        self.norm_k = nn.RMSNorm(width, eps=eps)
+
+    def query(self, x_BLD: Tensor) -> Tensor:
+        """Return (B, L, h, K) normalised queries."""
+        return self.norm_q(self.to_q(x_BLD)).unflatten(-1, (self.heads, -1))
+
+    def key_value(self, x_BSD: Tensor) -> KeyValue:
+        """Return normalised keys, and values."""
+        key = self.norm_k(self.to_k(x_BSD)).unflatten(-1, (self.heads, -1))
+        return KeyValue(key, self.to_v(x_BSD).unflatten(-1, (self.heads, -1)))
+
+    def rotated(self, x_BLD: Tensor, rope: Rope) -> tuple[Tensor, KeyValue]:
+        """Return queries and keys turned to their positions, and values, of ``x_BLD``."""
+        key, value = self.key_value(x_BLD)
+        return rotate(self.query(x_BLD), rope), KeyValue(rotate(key, rope), value)
+
+    def out(self, mixed_BLD: Tensor) -> Tensor:
+        """Return the output projection of what was attended."""
+        return self.to_out[0](mixed_BLD)

@@ -1,0 +1,262 @@
+"""The network: one stack of blocks for video and action tokens (LingBot-VA, shared backbone).
+
+Parameter names are those of the published checkpoint. The network predicts velocities
+v = eps - x0 of both modalities.
+
+Legend: B batch, C latent channels, F frames, H W latent canvas, A action channels, N actions a
+frame, L tokens, D width, T text tokens, E text channels.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from flash_wam_ros.core import UserError
+from flash_wam_ros.wam.attention import KeyValue, attend
+from flash_wam_ros.wam.block import Attend, Block, Conditioning, modulated_norm
+from flash_wam_ros.wam.config import ModelConfig
+from flash_wam_ros.wam.embed import (
+    ConditionEmbedder,
+    action_tokens,
+    actions_from_tokens,
+    patchify,
+    unpatchify,
+)
+from flash_wam_ros.wam.masks import training_mask
+from flash_wam_ros.wam.rope import Rope, action_grid, rope_table, video_grid
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamBatch:
+    """One modality of a training batch.
+
+    Attributes:
+        noisy: (B, C, F, H, W) latents or (B, A, F, N) actions, noised.
+        clean: the history of the same shape.
+        t_noisy: (B, F) timestep of each noisy frame, 0..1000.
+        t_clean: (B, F) timestep of each clean frame, 0 unless the history is noised too.
+    """
+
+    noisy: Tensor
+    clean: Tensor
+    t_noisy: Tensor
+    t_clean: Tensor
+
+
+class Velocity(NamedTuple):
+    """Predicted velocities: video (B, C, F, H, W) and action (B, A, F, N)."""
+
+    video: Tensor
+    action: Tensor
+
+
+class WorldActionTransformer(nn.Module):
+    """Predicts velocities of latents and actions.
+
+    Args:
+        config: its shape.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.config = config
+        self.recompute_blocks = False
+        """Whether training recomputes each block in the backward pass to save memory."""
+        self.patch_embedding_mlp = nn.Linear(config.patch_channels, width)
+        self.action_embedder = nn.Linear(config.action_dim, width)
+        self.condition_embedder = ConditionEmbedder(config.freq_dim, config.text_dim, width)
+        self.condition_embedder_action = ConditionEmbedder(config.freq_dim, config.text_dim, width)
+        self.blocks = nn.ModuleList(
+            Block(
+                config.num_attention_heads,
+                config.attention_head_dim,
+                config.ffn_dim,
+                config.cross_attn_norm,
+                config.eps,
+            )
+            for _ in range(config.num_layers)
+        )
+        self.scale_shift_table = nn.Parameter(torch.randn(1, 2, width) / width**0.5)
+        self.proj_out = nn.Linear(width, config.patch_channels)
+        self.action_proj_out = nn.Linear(width, config.action_dim)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return the type that tokens are computed in."""
+        return self.patch_embedding_mlp.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the weights are."""
+        return self.patch_embedding_mlp.weight.device
+
+    def embed_video(self, latents_BCFHW: Tensor) -> Tensor:
+        """Return (B, L, D) video tokens ordered (f, h, w)."""
+        return self.patch_embedding_mlp(patchify(latents_BCFHW, self.config.patch_size))
+
+    def embed_action(self, actions_BAFN: Tensor) -> Tensor:
+        """Return (B, F*N, D) action tokens ordered (f, n)."""
+        return self.action_embedder(action_tokens(actions_BAFN))
+
+    def embed_text(self, text_BTE: Tensor) -> Tensor:
+        """Return (B, T, D) text tokens, for both modalities."""
+        return self.condition_embedder.text(text_BTE.to(self.dtype))
+
+    def text_key_values(self, text_BTE: Tensor) -> list[KeyValue]:
+        """Return the keys and values of a text in every layer, to be kept for an episode."""
+        text_BTD = self.embed_text(text_BTE)
+        return [cast(Block, block).attn2.key_value(text_BTD) for block in self.blocks]
+
+    def embed_time(self, timesteps: Tensor, *, action: bool) -> tuple[Tensor, Tensor]:
+        """Return temb (..., D) and modulation (..., 6, D) of ``timesteps`` (...)."""
+        embedder = self.condition_embedder_action if action else self.condition_embedder
+        return embedder.time(timesteps, self.dtype)
+
+    def run_blocks(
+        self,
+        tokens_BLD: Tensor,
+        time: Conditioning,
+        rope: Rope,
+        text: Tensor | list[KeyValue],
+        self_attend: Attend,
+    ) -> Tensor:
+        """Return (B, L, D) hidden tokens after the last block.
+
+        Args:
+            tokens_BLD: embedded tokens of either modality, or both.
+            time: their conditioning.
+            rope: their rotations.
+            text: (B, T, D) text tokens, or keys and values of every layer.
+            self_attend: what the tokens see in each layer.
+        """
+        for layer, block in enumerate(self.blocks):
+            words = text if isinstance(text, Tensor) else text[layer]
+            args = (layer, tokens_BLD, time, rope, words, self_attend)
+            if self.recompute_blocks and torch.is_grad_enabled():
+                tokens_BLD = checkpoint(block, *args, use_reentrant=False)
+            else:
+                tokens_BLD = block(*args)
+        return tokens_BLD
+
+    def video_head(self, hidden_BLD: Tensor, temb: Tensor) -> Tensor:
+        """Return (B, L, C*ph*pw) velocity tokens; ``temb`` is (B or 1, L, D)."""
+        return self.proj_out(self._head_norm(hidden_BLD, temb))
+
+    def action_head(self, hidden_BLD: Tensor, temb: Tensor) -> Tensor:
+        """Return (B, L, A) velocity tokens; ``temb`` is (B or 1, L, D)."""
+        return self.action_proj_out(self._head_norm(hidden_BLD, temb))
+
+    def _head_norm(self, hidden_BLD: Tensor, temb: Tensor) -> Tensor:
+        shift, scale = (self.scale_shift_table.unsqueeze(1) + temb.unsqueeze(2)).unbind(2)
+        return modulated_norm(hidden_BLD, shift, scale, self.config.eps)
+
+    def latents_from_tokens(self, tokens_BLO: Tensor, frames: int, rows: int) -> Tensor:
+        """Return (B, C, F, H, W) of video head outputs; ``rows`` is H over the patch's rows."""
+        columns = tokens_BLO.shape[1] // (frames * rows)
+        return unpatchify(tokens_BLO, frames, rows, columns, self.config.patch_size)
+
+    def forward_train(
+        self,
+        video: StreamBatch,
+        action: StreamBatch,
+        text_BTE: Tensor,
+        *,
+        chunk_size: int,
+        window_size: int,
+    ) -> Velocity:
+        """Return the velocities of the noisy copies under teacher forcing.
+
+        Each sample is run as [noisy video | clean video | noisy action | clean action] with the
+        mask of :func:`~flash_wam_ros.wam.masks.training_mask`.
+
+        Args:
+            video: latents.
+            action: normalised actions.
+            text_BTE: text embeddings, all positions attended.
+            chunk_size: frames denoised together.
+            window_size: farthest half-chunk seen.
+
+        Raises:
+            UserError: shapes that do not fit each other or the network.
+        """
+        return self(video, action, text_BTE, chunk_size=chunk_size, window_size=window_size)
+
+    def forward(
+        self,
+        video: StreamBatch,
+        action: StreamBatch,
+        text_BTE: Tensor,
+        *,
+        chunk_size: int,
+        window_size: int,
+    ) -> Velocity:
+        """Do what :meth:`forward_train` says, through the module's call so that hooks run."""
+        self._check_training(video, action, text_BTE)
+        frames, height, width = video.noisy.shape[2:]
+        rows, columns = height // self.config.patch_size[1], width // self.config.patch_size[2]
+        actions = action.noisy.shape[3]
+        tokens = torch.cat([
+            *(self.embed_video(part.to(self.dtype)) for part in (video.noisy, video.clean)),
+            *(self.embed_action(part.to(self.dtype)) for part in (action.noisy, action.clean)),
+        ], 1)  # fmt: skip
+        time = self._training_time(video, action, rows * columns)
+        grids = [video_grid(frames, rows, columns)] * 2 + [action_grid(frames, actions)] * 2
+        rope = rope_table(torch.cat(grids, 1).to(tokens.device), self.config.attention_head_dim)
+        mask = training_mask(frames, rows * columns, actions, chunk_size, window_size)
+        mask = mask.to(tokens.device)
+        hidden = self.run_blocks(
+            tokens, time, rope, self.embed_text(text_BTE), lambda _, q, kv: attend(q, kv, mask)
+        )
+        temb = time.per_token(time.temb)
+        v_len, a_len = frames * rows * columns, frames * actions
+        video_out = self.video_head(hidden[:, :v_len], temb[:, :v_len])
+        noisy_actions = slice(2 * v_len, 2 * v_len + a_len)
+        action_out = self.action_head(hidden[:, noisy_actions], temb[:, noisy_actions])
+        return Velocity(
+            self.latents_from_tokens(video_out, frames, rows),
+            actions_from_tokens(action_out, frames),
+        )
+
+    def _training_time(
+        self, video: StreamBatch, action: StreamBatch, per_frame: int
+    ) -> Conditioning:
+        """Return the conditioning of the four parts, embedded once a frame."""
+        parts = [
+            self.embed_time(torch.cat([stream.t_noisy, stream.t_clean], 1), action=is_action)
+            for stream, is_action in ((video, False), (action, True))
+        ]
+        frames, actions = action.noisy.shape[2:]
+        repeats = torch.tensor([per_frame, actions]).repeat_interleave(2 * frames)
+        rows = torch.arange(4 * frames).repeat_interleave(repeats)
+        return Conditioning(
+            torch.cat([temb for temb, _ in parts], 1),
+            torch.cat([modulation for _, modulation in parts], 1),
+            rows.to(video.noisy.device),
+        )
+
+    def _check_training(self, video: StreamBatch, action: StreamBatch, text_BTE: Tensor) -> None:
+        batch, frames = video.noisy.shape[0], video.noisy.shape[2]
+        latent = (batch, self.config.in_channels, frames, *video.noisy.shape[3:])
+        actions = (batch, self.config.action_dim, frames, *action.noisy.shape[3:])
+        text = (batch, *text_BTE.shape[1:2], self.config.text_dim)
+        expected = {
+            'noisy latents': (video.noisy, latent),
+            'clean latents': (video.clean, latent),
+            'noisy actions': (action.noisy, actions),
+            'clean actions': (action.clean, actions),
+            'noisy video timesteps': (video.t_noisy, (batch, frames)),
+            'clean video timesteps': (video.t_clean, (batch, frames)),
+            'noisy action timesteps': (action.t_noisy, (batch, frames)),
+            'clean action timesteps': (action.t_clean, (batch, frames)),
+            'text embeddings': (text_BTE, text),
+        }
+        for name, (tensor, shape) in expected.items():
+            if tuple(tensor.shape) != shape:
+                raise UserError(
+                    f'{name} have shape {tuple(tensor.shape)}, expected {shape}; '
+                    'video and actions of a batch cover the same frames'
+                )
