@@ -7,7 +7,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = 'flash_wam_ros'
-NODES = ('sim', 'camera', 'cv_camera', 'controller', 'policy')
+NODES = ('sim', 'camera', 'cv_camera', 'controller', 'policy', 'operator', 'probe')
 
 
 def _version() -> str:

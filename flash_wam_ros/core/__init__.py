@@ -2,6 +2,14 @@
 
 from flash_wam_ros.core.chunk import ActionChunk
 from flash_wam_ros.core.errors import UserError, did_you_mean
+from flash_wam_ros.core.fields import (
+    check_fields,
+    choice,
+    from_mapping,
+    number,
+    switch,
+    words,
+)
 from flash_wam_ros.core.joints import JointLayout
 from flash_wam_ros.core.observation import Observation
 from flash_wam_ros.core.robot import RobotCommand, RobotState
@@ -18,7 +26,13 @@ __all__ = [
     'RobotState',
     'UserError',
     'Verdict',
+    'check_fields',
+    'choice',
     'did_you_mean',
+    'from_mapping',
     'ns_from_s',
+    'number',
     's_from_ns',
+    'switch',
+    'words',
 ]

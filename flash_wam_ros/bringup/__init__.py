@@ -1,0 +1,1 @@
+"""One description of the processes and of the topics between them."""

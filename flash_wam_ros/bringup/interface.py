@@ -1,0 +1,147 @@
+"""Every topic and service of the stack: name, type, quality of service, both ends.
+
+Names without a leading slash are relative to ``NAMESPACE``. The ends are process names of
+``bringup.processes``; ``USER`` stands for people, tools and viewers outside of it.
+"""
+
+from dataclasses import dataclass
+
+NAMESPACE = '/flash_wam'
+USER = 'user'
+CAMERAS = ('head', 'left_wrist', 'right_wrist')
+
+# Names of quality-of-service profiles.
+SENSOR = 'sensor'
+"""Best effort, volatile, a few deep: the newest matters."""
+LATCHED = 'latched'
+"""Reliable, transient local, depth 1: late joiners get the last word."""
+RELIABLE = 'reliable'
+"""Reliable, volatile, depth 10."""
+NEWEST = 'newest'
+"""Reliable, volatile, depth 1: what is older than the newest is worthless."""
+FRAMES = 'frames'
+"""Reliable, volatile, as deep as a chunk has frames."""
+HEARTBEAT = 'heartbeat'
+"""Best effort, depth 1, lifespan: an old sample never looks alive."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topic:
+    """A topic.
+
+    Attributes:
+        name: as the nodes give it.
+        type: ROS type, ``package/msg/Name``.
+        qos: one of the profile names of this module.
+        publishers: processes that publish it, each on its own or one in place of another.
+        subscribers: processes that listen.
+    """
+
+    name: str
+    type: str
+    qos: str
+    publishers: tuple[str, ...]
+    subscribers: tuple[str, ...]
+
+    @property
+    def full_name(self) -> str:
+        """Return the name with its namespace."""
+        return full_name(self.name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """A service: its name, ``package/srv/Name`` type, the process that offers it."""
+
+    name: str
+    type: str
+    server: str
+
+    @property
+    def full_name(self) -> str:
+        """Return the name with its namespace."""
+        return full_name(self.name)
+
+
+def full_name(name: str) -> str:
+    """Return ``name`` with the namespace, unless it is absolute already."""
+    return name if name.startswith('/') else f'{NAMESPACE}/{name}'
+
+
+def _topic(
+    name: str, kind: str, qos: str, publishers: tuple[str, ...], subscribers: tuple[str, ...]
+) -> Topic:
+    return Topic(name=name, type=kind, qos=qos, publishers=publishers, subscribers=subscribers)
+
+
+def image_topic(camera: str) -> str:
+    """Return the picture topic of ``camera``."""
+    return f'/camera/{camera}/image_raw'
+
+
+def camera_info_topic(camera: str) -> str:
+    """Return the calibration topic of ``camera``."""
+    return f'/camera/{camera}/camera_info'
+
+
+def predicted_topic(camera: str) -> str:
+    """Return the topic of the frames imagined for ``camera``."""
+    return f'predicted/{camera}/image_raw'
+
+
+_EYES = ('camera', 'cv_camera')
+_VIEWERS = ('operator', 'probe', USER)
+_IMAGE = 'sensor_msgs/msg/Image'
+_DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
+_TRAJECTORY = 'trajectory_msgs/msg/JointTrajectory'
+_EVERY_NODE = ('sim', 'camera', 'cv_camera', 'controller', 'policy')
+
+TOPICS: tuple[Topic, ...] = (
+    *(_topic(image_topic(c), _IMAGE, SENSOR, _EYES, ('policy', *_VIEWERS)) for c in CAMERAS),
+    *(
+        _topic(camera_info_topic(c), 'sensor_msgs/msg/CameraInfo', SENSOR, _EYES, (USER,))
+        for c in CAMERAS
+    ),
+    _topic(
+        '/joint_states',
+        'sensor_msgs/msg/JointState',
+        SENSOR,
+        ('controller',),
+        ('policy', 'operator', USER),
+    ),
+    _topic('instruction', 'std_msgs/msg/String', LATCHED, ('operator', USER), ('policy',)),
+    _topic('action_chunk', _TRAJECTORY, NEWEST, ('policy',), ('controller', 'operator', 'probe')),
+    _topic('command', _TRAJECTORY, SENSOR, ('controller',), ('policy', 'probe')),
+    *(
+        _topic(predicted_topic(c), _IMAGE, FRAMES, ('policy',), ('operator', USER))
+        for c in CAMERAS
+    ),
+    _topic(
+        'safety/state', _DIAGNOSTICS, LATCHED, ('controller',), ('policy', 'operator', 'probe')
+    ),
+    _topic(
+        'safety/heartbeat', 'std_msgs/msg/Bool', HEARTBEAT, ('operator', USER), ('controller',)
+    ),
+    _topic('/diagnostics', _DIAGNOSTICS, RELIABLE, _EVERY_NODE, ('operator', 'probe', USER)),
+    _topic('sim/snapshot', 'sensor_msgs/msg/JointState', SENSOR, ('sim',), ('camera', 'probe')),
+    _topic(
+        'sim/objects', 'visualization_msgs/msg/MarkerArray', SENSOR, ('sim',), ('policy', USER)
+    ),
+    _topic('sim/outcome', 'std_msgs/msg/String', LATCHED, ('sim',), ('operator', USER)),
+)
+
+SERVICES: tuple[Service, ...] = (
+    Service(name='safety/enable', type='std_srvs/srv/SetBool', server='controller'),
+    Service(name='safety/reset', type='std_srvs/srv/Trigger', server='controller'),
+    Service(name='safety/park', type='std_srvs/srv/Trigger', server='controller'),
+    Service(name='safety/release', type='std_srvs/srv/Trigger', server='controller'),
+    Service(name='sim/reset', type='std_srvs/srv/Trigger', server='sim'),
+)
+
+
+def topic(name: str) -> Topic:
+    """Return the topic called ``name``; KeyError if the stack has none."""
+    for entry in TOPICS:
+        if name in (entry.name, entry.full_name):
+            return entry
+    raise KeyError(f'the stack has no topic {name!r}')
