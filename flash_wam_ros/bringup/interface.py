@@ -145,3 +145,11 @@ def topic(name: str) -> Topic:
         if name in (entry.name, entry.full_name):
             return entry
     raise KeyError(f'the stack has no topic {name!r}')
+
+
+def service(name: str) -> Service:
+    """Return the service called ``name``; KeyError if the stack has none."""
+    for entry in SERVICES:
+        if name in (entry.name, entry.full_name):
+            return entry
+    raise KeyError(f'the stack has no service {name!r}')

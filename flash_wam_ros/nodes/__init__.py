@@ -1,0 +1,1 @@
+"""Thin ROS nodes: convert, call, publish. They are started as processes, never imported."""
