@@ -1,8 +1,11 @@
 """Let go of the arms: hand them back to the onboard balance controller by ramping the weight."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator
+
+import numpy as np
 
 from flash_wam_ros.core import RobotCommand
 from flash_wam_ros.robots.port import RobotPort
@@ -16,13 +19,15 @@ def release_commands(
 ) -> Iterator[RobotCommand]:
     """Yield ``last`` with its weight falling linearly to 0, at rest, within ``duration_s`` [s].
 
-    A full weight takes the whole duration, a smaller one its share. The last command has weight
-    0, so the robot is told that it is free: silence alone would tell it nothing.
+    A full weight takes the whole duration, a smaller one its share, so the slope is never
+    steeper. The last command has weight 0: the robot is told that it is free, where silence
+    alone would tell it nothing.
     """
     if not (duration_s > 0 and rate_hz > 0):
         raise ValueError(f'release in {duration_s} s at {rate_hz} Hz; both must be > 0')
-    steps = max(1, round(duration_s * rate_hz * last.weight))
-    still = dataclasses.replace(last, dq=last.dq * 0.0, tau=last.tau * 0.0, gripper_q=None)
+    steps = max(1, math.ceil(duration_s * rate_hz * last.weight))
+    at_rest = np.zeros_like(last.q)
+    still = dataclasses.replace(last, dq=at_rest, tau=at_rest, gripper_q=None)
     for step in range(1, steps + 1):
         yield dataclasses.replace(still, weight=last.weight * (1.0 - step / steps))
 

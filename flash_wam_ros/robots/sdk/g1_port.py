@@ -63,13 +63,15 @@ class G1Port:
         return self._state
 
     def _accept(self, data: bytes, received_mono_ns: int) -> None:
-        """Make ``data`` the newest state, or count it as refused: size, CRC, finite values."""
+        """Make ``data`` the newest state, or refuse it for its size, CRC or NaN."""
         try:
             frame = LowStateFrame(data)
         except ValueError:
             self._refuse()
             return
-        if frame.crc != frame.compute_crc():
+        readings = (frame.motors[:NUM_BODY], frame.imu[:7])
+        finite = all(np.isfinite(values).all() for values in readings)
+        if frame.crc != frame.compute_crc() or not finite:
             self._refuse()
             return
         self._state = self._decode(frame, received_mono_ns)
