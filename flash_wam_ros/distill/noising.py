@@ -1,0 +1,147 @@
+"""Noise levels of training: drawn per frame from the 1000-step table, and the jumps between.
+
+Index 0 of a table is sigma = 1; a higher index is cleaner. The table ends just above zero
+(index 999: 0.00498 at shift 5, 0.001 at shift 1), so a jump "to the end" stops there unless
+``end_sigma`` asks for exactly zero.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from flash_wam_ros.core import UserError, did_you_mean
+from flash_wam_ros.distill.window import CleanBatch, NoisyWindow, Stream
+from flash_wam_ros.wam.schedule import TRAIN_STEPS, TrainingTable
+
+EndSigma = Literal['published', 'zero']
+END_SIGMAS = ('published', 'zero')
+_HISTORY_FIRST_INDEX = TRAIN_STEPS // 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LevelConfig:
+    """Noise levels of both streams.
+
+    Attributes:
+        video_shift: signal-to-noise shift of the video table (5 in every released setting).
+        action_shift: shift of the action table (1; 0.05 for LIBERO).
+    """
+
+    video_shift: float = 5.0
+    action_shift: float = 1.0
+
+    def __post_init__(self) -> None:
+        for shift in (self.video_shift, self.action_shift):
+            TrainingTable.make(shift)
+
+    def tables(self) -> tuple[TrainingTable, TrainingTable]:
+        """Return the video table and the action table."""
+        return TrainingTable.make(self.video_shift), TrainingTable.make(self.action_shift)
+
+
+def check_end_sigma(end_sigma: str) -> None:
+    """Raise UserError unless ``end_sigma`` is a known end of the jump."""
+    if end_sigma not in END_SIGMAS:
+        raise UserError(f'unknown end_sigma {end_sigma!r}; {did_you_mean(end_sigma, END_SIGMAS)}')
+
+
+def draw_timesteps(
+    table: TrainingTable, frames: int, rng: torch.Generator, first_index: int = 0
+) -> Tensor:
+    """Return one timestep per frame, (F,), uniform over table entries >= ``first_index``."""
+    u = torch.rand(frames, generator=rng)
+    index = first_index + (u * (TRAIN_STEPS - first_index)).long()
+    return table.timesteps[index]
+
+
+def jump_timesteps(
+    table: TrainingTable, timesteps: Tensor, stride: int, end_sigma: EndSigma = 'published'
+) -> Tensor:
+    """Return the timesteps ``stride`` table entries further towards the data, same shape.
+
+    Past the table's end a jump stops at its last entry (``published``) or at 0 (``zero``).
+    """
+    at = table.timesteps.to(timesteps.device)
+    index = (timesteps.unsqueeze(-1) - at).abs().argmin(-1) + stride
+    ends = at[index.clamp_max(TRAIN_STEPS - 1)]
+    return torch.where(index > TRAIN_STEPS - 1, 0.0, ends) if end_sigma == 'zero' else ends
+
+
+def interpolate(x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+    """Return (1 - sigma) x0 + sigma noise of (B, C, F, ., .) tensors at timesteps t (B, F)."""
+    sigma = (t / TRAIN_STEPS)[:, None, :, None, None].to(x0)
+    return (1 - sigma) * x0 + sigma * noise
+
+
+def normal_like(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Return standard normal noise like ``x``, drawn on the CPU so that devices agree."""
+    return torch.randn(x.shape, generator=rng).to(x)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Noised:
+    """A noisy window together with what it was made from.
+
+    Attributes:
+        window: input of the network.
+        video_velocity: eps - x0 of the video, the flow-matching target.
+        action_velocity: eps - x0 of the actions, zero where the mask is False.
+        actions_mask: True where an action is supervised.
+    """
+
+    window: NoisyWindow
+    video_velocity: Tensor
+    action_velocity: Tensor
+    actions_mask: Tensor
+
+
+def noised(batch: CleanBatch, t_video: Tensor, t_action: Tensor, rng: torch.Generator) -> Noised:
+    """Noise a batch at per-frame timesteps (B, F); unsupervised action channels stay zero."""
+    mask = batch.actions_mask.to(batch.actions)
+    noise_video = normal_like(batch.latent, rng)
+    noise_action = normal_like(batch.actions, rng) * mask
+    actions = batch.actions * mask
+    zero = torch.zeros_like(t_video)
+    window = NoisyWindow(
+        video=Stream(
+            noisy=interpolate(batch.latent, noise_video, t_video),
+            clean=batch.latent,
+            t=t_video,
+            t_clean=zero,
+        ),
+        action=Stream(
+            noisy=interpolate(actions, noise_action, t_action),
+            clean=actions,
+            t=t_action,
+            t_clean=zero,
+        ),
+        text_emb=batch.text_emb,
+    )
+    return Noised(
+        window=window,
+        video_velocity=noise_video - batch.latent,
+        action_velocity=noise_action - actions,
+        actions_mask=batch.actions_mask,
+    )
+
+
+def draw_noised(
+    batch: CleanBatch, tables: tuple[TrainingTable, TrainingTable], rng: torch.Generator
+) -> Noised:
+    """Noise a batch at levels drawn per frame and shared over the batch, as published."""
+    size, _, frames = batch.latent.shape[:3]
+    device = batch.latent.device
+    t_video, t_action = (draw_timesteps(table, frames, rng).to(device) for table in tables)
+    return noised(batch, t_video.expand(size, -1), t_action.expand(size, -1), rng)
+
+
+def with_history_noise(sample: Noised, table: TrainingTable, rng: torch.Generator) -> Noised:
+    """Noise the clean video copy at per-frame levels of the cleaner half of the table."""
+    video = sample.window.video
+    size, frames = video.t.shape
+    t = draw_timesteps(table, frames, rng, _HISTORY_FIRST_INDEX).to(video.t).expand(size, -1)
+    clean = interpolate(video.clean, normal_like(video.clean, rng), t)
+    noisy_history = replace(video, clean=clean, t_clean=t)
+    return replace(sample, window=replace(sample.window, video=noisy_history))
