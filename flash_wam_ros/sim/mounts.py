@@ -39,15 +39,17 @@ class CameraMount:
         return f'{self.name}_camera_optical_frame'
 
 
-# The head camera sits where Unitree's URDF puts the D435. The wrist cameras, which the G1 does
-# not have as shipped, look over the gripper's housing at the finger tips.
+# The head camera sits where Unitree's URDF puts the D435 and, with a lens wider than the D435's
+# (69 x 42 degrees in colour), sees every place where a task may put an object in a square image.
+# The wrist cameras, which the G1 does not have as shipped, look over the gripper's housing at
+# the finger tips.
 CAMERAS = (
     CameraMount(
         name='head',
         parent='d435_link',
         xyz=(0.0, 0.0, 0.0),
         rpy=(0.0, 0.0, 0.0),
-        fovy_rad=math.radians(58.0),
+        fovy_rad=math.radians(78.0),
     ),
     *(
         CameraMount(
