@@ -1,0 +1,411 @@
+"""The safety controller: one tick from states, chunks and requests to one command.
+
+Pure and single-threaded: it is told the time and does no input or output, so that the node and
+an evaluation in lock step run the same code.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from flash_wam_ros.core import ActionChunk, RobotCommand, RobotState, Verdict, s_from_ns
+from flash_wam_ros.safety.arming import ArmingCheck
+from flash_wam_ros.safety.config import ControllerConfig
+from flash_wam_ros.safety.ledger import Ledger
+from flash_wam_ros.safety.mover import Mover
+from flash_wam_ros.safety.plant import Plant
+from flash_wam_ros.safety.ramp import WeightRamp
+from flash_wam_ros.safety.states import MOVING, ControllerState, StateMachine
+from flash_wam_ros.safety.watchdogs import (
+    ClockWatch,
+    HealthWatch,
+    HeartbeatWatch,
+    LoopWatch,
+    LowstateWatch,
+)
+
+_S = ControllerState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """Answer to a request: whether it was accepted, and in words why or what happens now."""
+
+    accepted: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TickResult:
+    """What one control tick decided.
+
+    Attributes:
+        command: what to send now, None to send nothing.
+        proposed: what would be sent outside shadow mode; equal to ``command`` in the others.
+        verdict: what was changed of what was asked.
+        state: state after the tick.
+        cause: why the controller is in it.
+        sent_q16: (J,) commanded positions on the policy's layout, None if nothing is commanded.
+    """
+
+    command: RobotCommand | None
+    proposed: RobotCommand | None
+    verdict: Verdict
+    state: ControllerState
+    cause: str
+    sent_q16: np.ndarray | None
+
+
+class Controller:
+    """Stands between a policy and the arms.
+
+    Attributes:
+        machine: the state, its cause, and the newest transitions.
+        ledger: counts of interventions.
+        refused_chunks: how many chunks were refused.
+    """
+
+    def __init__(self, config: ControllerConfig, plant: Plant) -> None:
+        self.config = config
+        self.plant = plant
+        self.machine = StateMachine()
+        self.ledger = Ledger()
+        self.refused_chunks = 0
+        self._mover = Mover(plant, config)
+        self._ramp = WeightRamp()
+        self._arming = ArmingCheck(plant, config)
+        names = plant.command.names
+        body = plant.state.select(plant.state.names[: len(plant.state) - len(plant.grippers)])
+        self._policy_in_state = plant.state.indices(plant.policy.names)
+        self._command_in_state = plant.state.indices(names)
+        self._arms_in_policy = plant.policy.indices(plant.arms)
+        self._arms_in_command = plant.command.indices(plant.arms)
+        self._grippers_in_policy = plant.policy.indices(plant.grippers)
+        self._lowstate = LowstateWatch(config, body)
+        self._health = HealthWatch(config, body, self._command_in_state)
+        self._heartbeat = HeartbeatWatch(config)
+        self._loop = LoopWatch(config)
+        self._clock = ClockWatch(config)
+        self._base_q = np.zeros(len(names))
+        self._last_command: RobotCommand | None = None
+        self._state: RobotState | None = None
+        self._other_writers = 0
+        self._now_ns: int | None = None
+        self._ros_ns = 0
+        self._operator_lost_ns: int | None = None
+
+    @property
+    def state(self) -> ControllerState:
+        """Return the present state."""
+        return self.machine.state
+
+    # Inputs -----------------------------------------------------------------------------------
+
+    def heartbeat(self, alive: bool, now_mono_ns: int) -> None:
+        """Take one operator heartbeat; ``alive`` false means stop."""
+        self._heartbeat.beat(alive, now_mono_ns)
+
+    def submit_chunk(self, chunk: ActionChunk) -> Reply:
+        """Offer a chunk; it takes over from the running one if it is accepted."""
+        if self.state not in (_S.HOLDING, _S.TRACKING):
+            return self._refuse_chunk(f'the controller is {self.state}; it follows no chunk')
+        refusal = self._mover.timeline.submit(chunk, self._ros_ns, self._mover.filter.q)
+        if refusal is not None:
+            return self._refuse_chunk(refusal)
+        return Reply(accepted=True, reason='chunk accepted')
+
+    def enable(self, on: bool = True) -> Reply:
+        """Take the arms (``on``), or stop them as `stop` does."""
+        if not on:
+            return self.stop('operator disabled the controller')
+        if self.state in MOVING or self.state is _S.ARMING:
+            return Reply(accepted=True, reason=f'already {self.state}')
+        if self.state is not _S.DISARMED:
+            remedy = 'restart the controller' if self.state is _S.FAULT else 'reset it or wait'
+            return Reply(accepted=False, reason=f'cannot arm in {self.state}; {remedy}')
+        obstacle = self._arming_obstacle()
+        if obstacle is not None or self._state is None:
+            return Reply(accepted=False, reason=f'not armed: {obstacle}')
+        self._capture(self._state)
+        self._to(_S.ARMING, 'operator enabled the controller')
+        return Reply(accepted=True, reason='arming')
+
+    def reset(self) -> Reply:
+        """Leave STOPPED for HOLDING, if everything is alive again."""
+        if self.state is not _S.STOPPED:
+            return Reply(accepted=False, reason=f'nothing to reset in {self.state}')
+        fault = self._fault()
+        if fault is not None:
+            return Reply(accepted=False, reason=f'still stopped: {fault}')
+        self._mover.timeline.clear()
+        self._to(_S.HOLDING, 'operator reset the stop')
+        return Reply(accepted=True, reason='holding')
+
+    def park(self) -> Reply:
+        """Move the arms back the way they came, then release them."""
+        if self.state in (_S.DISARMED, _S.PARKING, _S.RELEASING):
+            return Reply(accepted=True, reason=f'already {self.state}')
+        if self.state not in (_S.HOLDING, _S.TRACKING, _S.STOPPED):
+            return Reply(accepted=False, reason=f'cannot park in {self.state}; release instead')
+        fault = self._fault()
+        if fault is not None:
+            return Reply(accepted=False, reason=f'not parked: {fault}; release instead')
+        self._to(_S.PARKING, 'operator asked to park')
+        return Reply(accepted=True, reason='parking')
+
+    def release(self, cause: str = 'operator asked to release') -> Reply:
+        """Ramp the weight down from wherever the arms are; always possible."""
+        if self.state in (_S.DISARMED, _S.RELEASING, _S.FAULT):
+            return Reply(accepted=True, reason=f'already {self.state}')
+        self._to(_S.RELEASING, cause)
+        return Reply(accepted=True, reason='releasing')
+
+    def stop(self, cause: str) -> Reply:
+        """Decelerate and hold, latched; while arming, let go instead."""
+        if self.state is _S.ARMING:
+            self._to(_S.RELEASING, cause)
+        elif self.state in MOVING:
+            self._to(_S.STOPPED, cause)
+        return Reply(accepted=True, reason=str(self.state).lower())
+
+    @property
+    def finished(self) -> bool:
+        """Return whether nothing is or will be sent any more without a new `enable`."""
+        if self.state is _S.FAULT:
+            return self._last_command is None or self._ramp.weight == 0.0
+        return self.state is _S.DISARMED
+
+    # The tick ---------------------------------------------------------------------------------
+
+    def tick(
+        self,
+        now_mono_ns: int,
+        now_ros_ns: int,
+        state: RobotState | None,
+        other_writers: int = 0,
+    ) -> TickResult:
+        """Decide what to send now.
+
+        An exception inside ends in FAULT: the last command is ramped down, then silence.
+
+        Args:
+            now_mono_ns: monotonic time [ns].
+            now_ros_ns: ROS time [ns].
+            state: the newest measured state, the same one again if none came.
+            other_writers: publishers other than this one on the command topic.
+        """
+        try:
+            return self._tick(now_mono_ns, now_ros_ns, state, other_writers)
+        except Exception as error:
+            return self._fail(f'{type(error).__name__}: {error}')
+
+    def fail(self, cause: str) -> None:
+        """Go to FAULT for a cause outside of the tick, such as a port that cannot write."""
+        if self.state is not _S.FAULT:
+            self._to(_S.FAULT, cause)
+
+    def _tick(
+        self, now_ns: int, ros_ns: int, state: RobotState | None, other_writers: int
+    ) -> TickResult:
+        self._observe(now_ns, ros_ns, state, other_writers)
+        if self.state is _S.FAULT:
+            return self._ramp_down_last()
+        self._decide()
+        self._move()
+        verdict = self.ledger.close(self._mover.findings(), now_ns)
+        command = self._compose()
+        if self.state is _S.RELEASING and self._ramp.weight == 0.0:
+            self._to(_S.DISARMED, self.machine.cause)
+        self._last_command = command
+        return self._result(command, verdict)
+
+    def _observe(
+        self, now_ns: int, ros_ns: int, state: RobotState | None, other_writers: int
+    ) -> None:
+        self._now_ns = now_ns
+        self._ros_ns = ros_ns
+        self._state = state
+        self._other_writers = other_writers
+        self._loop.observe(now_ns)
+        sent = self._last_command.q if self._last_command is not None else None
+        self._lowstate.observe(state, sent, now_ns)
+        if self._loop.gap_s > self.config.max_step_s:
+            self._mover.filter.rest()
+        jump = self._clock.observe(now_ns, ros_ns)
+        if jump is not None:
+            self._mover.timeline.forget_stamps()
+            if self.state is _S.TRACKING:
+                self._to(_S.HOLDING, jump)
+
+    def _fault(self) -> str | None:
+        """Return the first loss that forbids motion, None if all sources are well."""
+        now_ns = self._now_ns
+        if now_ns is None:
+            return 'the control loop has not run yet'
+        writers = (
+            f'{self._other_writers} other writer(s) on the command topic; stop them'
+            if self._other_writers > 0
+            else None
+        )
+        return (
+            self._lowstate.fault(now_ns)
+            or self._health.fault(self._state)
+            or self._heartbeat.fault(now_ns)
+            or self._loop.fault()
+            or writers
+        )
+
+    def _arming_obstacle(self) -> str | None:
+        fault = self._fault()
+        if fault is not None or self._state is None or self._now_ns is None:
+            return fault or 'no lowstate yet'
+        return self._arming.obstacle(self._state, self._now_ns)
+
+    def _decide(self) -> None:
+        """Make the transitions that this tick calls for."""
+        if self.state is _S.ARMING:
+            self._decide_arming()
+        elif self.state in MOVING:
+            fault = self._fault() or self._mover.lead.fault()
+            if fault is not None:
+                self._to(_S.STOPPED, fault)
+            elif self.state is _S.PARKING:
+                if self._mover.parked:
+                    self._to(_S.RELEASING, f'parked ({self.machine.cause})')
+            else:
+                self._decide_tracking()
+        elif self.state is _S.STOPPED:
+            self._decide_stopped()
+
+    def _decide_arming(self) -> None:
+        fault = self._fault() or self._drift()
+        if fault is not None:
+            self._to(_S.RELEASING, fault)
+        elif self._ramp.weight == 1.0:
+            self._to(_S.HOLDING, 'armed')
+
+    def _decide_tracking(self) -> None:
+        active = self._mover.timeline.active(self._ros_ns)
+        if self.state is _S.HOLDING and active:
+            self._to(_S.TRACKING, 'chunk accepted')
+        elif self.state is _S.TRACKING and not active:
+            self._to(_S.HOLDING, 'chunk expired')
+        elif self.state is _S.HOLDING and self._age_s() > self.config.policy_park_s:
+            self._to(_S.PARKING, f'no chunk for {self.config.policy_park_s:.0f} s')
+
+    def _decide_stopped(self) -> None:
+        now_ns = self._now_ns or 0
+        lost_s = s_from_ns(now_ns - self._lowstate.lost_since_ns)
+        if lost_s > self.config.lowstate_release_s:
+            self._to(_S.RELEASING, f'no lowstate for {lost_s:.1f} s')
+            return
+        if self._heartbeat.fault(now_ns) is None:
+            self._operator_lost_ns = None
+        elif self._operator_lost_ns is None:
+            self._operator_lost_ns = now_ns
+        elif s_from_ns(now_ns - self._operator_lost_ns) > self.config.abandoned_s:
+            self._to(_S.RELEASING, f'stopped and no operator for {self.config.abandoned_s:.0f} s')
+
+    def _drift(self) -> str | None:
+        """Return a line if the arms leave the captured pose while arming."""
+        measured = self._measured()
+        if measured is None:
+            return None
+        away = np.abs(measured - self._mover.filter.q)[self._arms_in_policy]
+        worst = int(np.argmax(away))
+        if away[worst] <= self.config.arming_drift_rad:
+            return None
+        return f'{self.plant.arms[worst]} moved {away[worst]:.3f} rad while arming'
+
+    def _move(self) -> None:
+        """Advance the commanded motion and the weight by the time since the last tick."""
+        gap_s, config, mover = self._loop.gap_s, self.config, self._mover
+        dt_s = gap_s if gap_s <= config.max_step_s else config.period_s
+        now_ns = self._now_ns or 0
+        measured = None if config.mode == 'shadow' else self._measured()
+        if self.state is _S.TRACKING:
+            mover.track(dt_s, self._ros_ns, measured, now_ns)
+        elif self.state is _S.PARKING:
+            mover.park(dt_s, measured, now_ns)
+        elif self.state in (_S.HOLDING, _S.STOPPED):
+            mover.hold(dt_s, measured, now_ns)
+        else:
+            mover.brake(dt_s)
+        if self.state is _S.ARMING:
+            self._ramp.rise(dt_s, config.arm_ramp_s)
+        elif self.state is _S.RELEASING:
+            self._ramp.fall(gap_s, config.release_ramp_s)
+
+    def _measured(self) -> np.ndarray | None:
+        """Return the measured (J,) positions on the policy's layout, None if not trustworthy."""
+        if self._state is None or self._lowstate.fault(self._now_ns or 0) is not None:
+            return None
+        return self.plant.measured(self._state)[self._policy_in_state]
+
+    def _capture(self, state: RobotState) -> None:
+        """Take the measured pose as the commanded one, at rest and with weight 0."""
+        measured = self.plant.measured(state)
+        self._base_q = measured[self._command_in_state]
+        self._mover.start(measured[self._policy_in_state])
+        self._ramp = WeightRamp()
+
+    def _compose(self) -> RobotCommand | None:
+        if self.state is _S.DISARMED:
+            return None
+        filtered, plant = self._mover.filter, self.plant
+        q, dq = self._base_q.copy(), np.zeros(len(plant.command))
+        q[self._arms_in_command] = filtered.q[self._arms_in_policy]
+        dq[self._arms_in_command] = filtered.dq[self._arms_in_policy]
+        grippers = filtered.q[self._grippers_in_policy] if self.config.use_grippers else None
+        return RobotCommand(
+            weight=self._ramp.weight,
+            q=q,
+            dq=dq,
+            tau=np.zeros(len(plant.command)),
+            kp=plant.kp,
+            kd=plant.kd,
+            gripper_q=grippers,
+        )
+
+    def _fail(self, cause: str) -> TickResult:
+        self.fail(cause)
+        return self._ramp_down_last()
+
+    def _ramp_down_last(self) -> TickResult:
+        """Let go with the last command that was good, needing nothing but the time."""
+        last = self._last_command
+        if last is None or self.finished:
+            return self._result(None, Verdict())
+        self._ramp.fall(self._loop.gap_s, self.config.release_ramp_s)
+        still = dataclasses.replace(
+            last, weight=self._ramp.weight, dq=last.dq * 0.0, tau=last.tau * 0.0
+        )
+        self._last_command = still
+        return self._result(still, Verdict())
+
+    def _result(self, command: RobotCommand | None, verdict: Verdict) -> TickResult:
+        shadow = self.config.mode == 'shadow'
+        return TickResult(
+            command=None if shadow else command,
+            proposed=command,
+            verdict=verdict,
+            state=self.state,
+            cause=self.machine.cause,
+            sent_q16=None if command is None else self._mover.filter.q.copy(),
+        )
+
+    def _refuse_chunk(self, reason: str) -> Reply:
+        self.refused_chunks += 1
+        return Reply(accepted=False, reason=reason)
+
+    def _age_s(self) -> float:
+        return self.machine.age_s(self._now_ns or 0)
+
+    def _to(self, target: ControllerState, cause: str) -> None:
+        self.machine.to(target, cause, self._now_ns or 0)
+        self._operator_lost_ns = None
+        if target is _S.PARKING:
+            self._mover.leave_park()
+        if target is not _S.TRACKING:
+            self._mover.timeline.clear()
