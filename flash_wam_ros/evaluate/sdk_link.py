@@ -47,6 +47,10 @@ class MirrorWorld:
         self._q, self._gripper_q = motors.q, motors.gripper_q
         self.steps += 1
 
+    def accelerometer(self) -> np.ndarray:
+        """Return what an IMU upright and at rest feels."""
+        return np.array([0.0, 0.0, 9.81])
+
     def state(self) -> RobotState:
         """Return the positions, at rest."""
         return RobotState(

@@ -1,6 +1,7 @@
 """The simulated robot's end of the SDK: publishes its state, hears its commands."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,25 +24,18 @@ from flash_wam_ros.sim.onboard import MODE_MACHINE, LowCommand, OnboardControlle
 
 GRIPPER_EVERY = 2
 """Lowstates between two gripper states: 250 Hz of them at 500 Hz."""
-_GRAVITY_M_S2 = 9.81
 _DEPTH = 16
 """Commands kept between two polls, so that none with a wrong CRC goes uncounted."""
 _ARMS = slice(FIRST_ARM_SDK, NUM_BODY)
 
 
-def rpy_from_quaternion(wxyz: np.ndarray) -> np.ndarray:
-    """Return (3,) roll, pitch, yaw [rad] of a unit quaternion (4,), by R = Rz Ry Rx."""
+def rpy_from_quaternion(wxyz: Sequence[float]) -> tuple[float, float, float]:
+    """Return roll, pitch, yaw [rad] of a unit quaternion (4,), by R = Rz Ry Rx."""
     w, x, y, z = wxyz
-    roll = np.arctan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y))
-    pitch = np.arcsin(np.clip(2 * (w * y - z * x), -1, 1))
-    yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-    return np.array([roll, pitch, yaw])
-
-
-def upwards_in_body(wxyz: np.ndarray) -> np.ndarray:
-    """Return (3,) the world's z axis in the frame of the unit quaternion (4,)."""
-    w, x, y, z = wxyz
-    return np.array([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)])
+    roll = math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y))
+    pitch = math.asin(max(-1.0, min(1.0, 2 * (w * y - z * x))))
+    yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    return roll, pitch, yaw
 
 
 class SdkBridge:
@@ -100,17 +94,18 @@ class SdkBridge:
             return
         self._onboard.gripper_command(slot, float(finger_m_from_dex1_rad(angle_rad)))
 
-    def publish(self, state: RobotState) -> None:
+    def publish(self, state: RobotState, accelerometer: np.ndarray) -> None:
         """Send ``state`` as lowstate, and the grippers' every ``GRIPPER_EVERY``-th time.
 
+        ``accelerometer`` is the (3,) specific force at the IMU [m/s2].
         The tick is the bridge's own count, so that it goes on where the world starts afresh.
         """
-        self._state_writer.write(self._encode(state))
+        self._state_writer.write(self._encode(state, accelerometer))
         self.published += 1
         if self.published % GRIPPER_EVERY == 0:
             self._publish_grippers(state)
 
-    def _encode(self, state: RobotState) -> bytes:
+    def _encode(self, state: RobotState, accelerometer: np.ndarray) -> bytes:
         frame = self._state_frame
         frame.tick = (self.published + 1) & 0xFFFFFFFF
         motors = frame.motors[:NUM_BODY]
@@ -122,8 +117,8 @@ class SdkBridge:
         imu = frame.imu
         imu[:4] = state.quaternion_wxyz
         imu[4:7] = state.gyro
-        imu[7:10] = _GRAVITY_M_S2 * upwards_in_body(state.quaternion_wxyz)
-        imu[10:13] = rpy_from_quaternion(state.quaternion_wxyz)
+        imu[7:10] = accelerometer
+        imu[10:13] = rpy_from_quaternion(state.quaternion_wxyz.tolist())
         frame.remote = state.remote
         return frame.seal()
 

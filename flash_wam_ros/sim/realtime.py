@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from flash_wam_ros.core import RobotState
 from flash_wam_ros.sim.motors import MotorTargets
 from flash_wam_ros.sim.onboard import OnboardController
@@ -27,6 +29,9 @@ class Steppable(Protocol):
     def state(self) -> RobotState:
         """Return the robot's state."""
 
+    def accelerometer(self) -> np.ndarray:
+        """Return the (3,) specific force at the IMU [m/s2]."""
+
 
 class Link(Protocol):
     """What the loop needs of the robot's transport; `bridge.SdkBridge` is one."""
@@ -34,8 +39,8 @@ class Link(Protocol):
     def poll(self, now_s: float) -> None:
         """Hand over the commands that came."""
 
-    def publish(self, state: RobotState) -> None:
-        """Send the state."""
+    def publish(self, state: RobotState, accelerometer: np.ndarray) -> None:
+        """Send the state and the (3,) specific force at the IMU [m/s2]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,7 +174,7 @@ class RealTimeLoop:
         self._world.step(self._onboard.targets(now_s))
         self._steps += 1
         if self._link is not None:
-            self._link.publish(self._world.state())
+            self._link.publish(self._world.state(), self._world.accelerometer())
         if self._on_step is not None:
             self._on_step(self.sim_time_s)
 
