@@ -109,11 +109,28 @@ class Block(nn.Module):
             text: (B, T, D) text tokens, or their keys and values in this layer.
             self_attend: what the tokens see: a mask, or a cache.
         """
-        rows = (self.scale_shift_table.float() + time.modulation.float()).unbind(2)
-        shift1, scale1, gate1, shift2, scale2, gate2 = (time.per_token(row) for row in rows)
-        query, own = self.attn1.rotated(modulated_norm(x_BLD, shift1, scale1, self.eps), rope)
-        mixed = self.attn1.out(self_attend(layer, query, own))
-        x_BLD = (x_BLD.float() + mixed * gate1).to(x_BLD.dtype)
+        query, own, rows = self.project(x_BLD, time, rope)
+        return self.finish(x_BLD, self_attend(layer, query, own), rows, text)
+
+    def project(
+        self, x_BLD: Tensor, time: Conditioning, rope: Rope
+    ) -> tuple[Tensor, KeyValue, tuple[Tensor, ...]]:
+        """Return queries, own keys and values, and the six modulations of each token."""
+        table = (self.scale_shift_table.float() + time.modulation.float()).unbind(2)
+        rows = tuple(time.per_token(row) for row in table)
+        query, own = self.attn1.rotated(modulated_norm(x_BLD, rows[0], rows[1], self.eps), rope)
+        return query, own, rows
+
+    def finish(
+        self,
+        x_BLD: Tensor,
+        mixed_BLD: Tensor,
+        rows: tuple[Tensor, ...],
+        text: Tensor | KeyValue,
+    ) -> Tensor:
+        """Return the block's output, given what self-attention mixed."""
+        _, _, gate1, shift2, scale2, gate2 = rows
+        x_BLD = (x_BLD.float() + self.attn1.out(mixed_BLD) * gate1).to(x_BLD.dtype)
         x_BLD = x_BLD + self._read_text(x_BLD, text)
         hidden = self.ffn(modulated_norm(x_BLD, shift2, scale2, self.eps))
         return (x_BLD.float() + hidden.float() * gate2).to(x_BLD.dtype)

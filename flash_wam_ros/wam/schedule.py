@@ -41,9 +41,9 @@ class InferenceSchedule:
         if steps < 1:
             raise UserError(f'schedule has {steps} steps, expected >= 1')
         _check_shift(shift)
-        even = torch.linspace(1, 0, steps + 1, dtype=torch.float64)[:-1]
+        even = torch.linspace(1, 0, steps + 1)[:-1]
         sigmas = _shifted(even, shift)
-        return cls(sigmas.float(), (sigmas * TRAIN_STEPS).float())
+        return cls(sigmas, sigmas * TRAIN_STEPS)
 
     def deltas(self) -> list[float]:
         """Return sigma_next - sigma of each step (negative)."""
@@ -69,13 +69,13 @@ class TrainingTable:
     def make(cls, shift: float) -> 'TrainingTable':
         """Return the table of a signal-to-noise ``shift``, in fp32."""
         _check_shift(shift)
-        even = torch.linspace(1, 0, TRAIN_STEPS + 1, dtype=torch.float64)[:-1]
+        even = torch.linspace(1, 0, TRAIN_STEPS + 1)[:-1]
         sigmas = _shifted(even, shift)
         timesteps = sigmas * TRAIN_STEPS
         bell = torch.exp(-2 * ((timesteps - TRAIN_STEPS / 2) / TRAIN_STEPS) ** 2)
         bell = bell - bell.min()
         weights = bell * (TRAIN_STEPS / bell.sum())
-        return cls(sigmas.float(), timesteps.float(), weights.float())
+        return cls(sigmas, timesteps, weights)
 
     def sigma_of(self, timesteps: Tensor) -> Tensor:
         """Return the noise level of ``timesteps`` (any shape)."""
