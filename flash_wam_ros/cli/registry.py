@@ -35,4 +35,19 @@ COMMANDS: dict[str, Entry] = {
     'doctor': Entry(
         'flash_wam_ros.cli.doctor', 'check this machine and name the fix for each fault'
     ),
+    'data inspect': Entry(
+        'flash_wam_ros.cli.data_inspect',
+        'show what a LeRobot dataset holds and name every fault in it',
+    ),
+    'data stats': Entry(
+        'flash_wam_ros.cli.data_stats',
+        'compute the quantiles, means and deviations of the actions of a dataset',
+    ),
+    'data codec': Entry(
+        'flash_wam_ros.cli.data_codec', 'fit the light video codec to the cameras of a dataset'
+    ),
+    'data encode': Entry(
+        'flash_wam_ros.cli.data_encode',
+        'encode the video and the instructions of a dataset; goes on where it stopped',
+    ),
 }

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from flash_wam_ros.core import UserError
-from flash_wam_ros.data.files import write_json, write_whole
+from flash_wam_ros.data.files import write_json
 from flash_wam_ros.data.latents import (
     DTYPES,
     SPEC_NAME,
@@ -23,6 +22,7 @@ from flash_wam_ros.data.latents import (
 )
 from flash_wam_ros.data.lerobot import LeRobotReader
 from flash_wam_ros.data.segments import EpisodeSegment, all_segments
+from flash_wam_ros.data.tensors import save_tensors
 from flash_wam_ros.wam.canvas import pixels_from_image
 from flash_wam_ros.wam.codec import EncoderStream, VideoCodec
 
@@ -139,6 +139,4 @@ def _encode(
 
 
 def _store(path: Path, latents: Tensor, source: str) -> None:
-    write_whole(
-        path, lambda partial: save_file({TENSOR_NAME: latents}, partial, {'source': source})
-    )
+    save_tensors(path, {TENSOR_NAME: latents}, {'source': source})

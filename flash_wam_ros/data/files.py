@@ -2,13 +2,30 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from flash_wam_ros.core import UserError
 
 PARTIAL_SUFFIX = '.partial'
+
+
+class StorageError(UserError):
+    """The disk refused: full, read-only, gone."""
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Turn what the system says about writing ``path`` into one line for a person."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(
+            f'{path} cannot be written ({reason}); free some space or choose another place'
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -33,18 +50,19 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     former file and at most a neighbour whose name ends in ``.partial``.
 
     Raises:
-        OSError: the disk refused; the neighbour is removed.
+        StorageError: the disk refused; the neighbour is removed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
-    try:
-        write(partial)
-        sync_file(partial)
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    with storing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(partial)
+            sync_file(partial)
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -86,15 +86,15 @@ class LatentSpec:
         )
 
 
-def codec_digest(folder: Path) -> str:
-    """Return the digest of a codec's folder: its configuration and every weight in it.
+def weights_digest(folder: Path) -> str:
+    """Return the digest of a model's folder: its configuration and every weight in it.
 
     Raises:
         UserError: the folder holds none.
     """
     files = sorted([*folder.glob('*.json'), *folder.glob('*.safetensors')])
     if not files:
-        raise UserError(f'{folder} holds no codec (config.json and safetensors); check the path')
+        raise UserError(f'{folder} holds no config.json or safetensors; check the path')
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.name.encode() + b'\0' + file_digest(path).encode())

@@ -1,6 +1,6 @@
 """Statistics of what a model learns to do, from which its actions are normalised."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from flash_wam_ros.data.lerobot import LeRobotReader
 from flash_wam_ros.data.quantiles import exact_quantiles
 from flash_wam_ros.data.segments import all_segments
 from flash_wam_ros.data.spaces import ActionSpace
+from flash_wam_ros.wam.actions import ActionConfig
 
 STATISTICS_PATH = 'meta/action_statistics.json'
 _LEVELS = {'q01': 0.01, 'q50': 0.5, 'q99': 0.99}
@@ -52,6 +53,17 @@ class ActionStatistics:
         """Return plain values."""
         return asdict(self)
 
+    def action_config(self, used: Sequence[int]) -> ActionConfig:
+        """Return the model's channels and quantiles, unused channels [0, 0].
+
+        Args:
+            used: (U,) the model's channel of each of these channels.
+
+        Raises:
+            UserError: another number of channels.
+        """
+        return ActionConfig.from_limits(used, self.q01, self.q99)
+
     def write(self, path: Path) -> None:
         """Write them as JSON, whole or not at all."""
         write_json(path, self.to_json())
@@ -65,7 +77,10 @@ def read_statistics(path: Path) -> ActionStatistics:
     """
     content = read_json(path)
     try:
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in content.items()
+        }
         return ActionStatistics(**fields)
     except (TypeError, AttributeError) as error:
         raise UserError(f'{path} holds no action statistics ({error}); make them again') from None
@@ -116,8 +131,9 @@ def action_statistics(
         'names': names if len(names) == len(values['q01']) else (),
         'count': moments.count,
     }
-    rows = {name: tuple(row.tolist()) for name, row in (moments.rows() | values).items()}
-    return ActionStatistics(**facts, **rows)
+    for name, row in (moments.rows() | values).items():
+        facts[name] = tuple(row.tolist())
+    return ActionStatistics(**facts)
 
 
 @dataclass(slots=True)

@@ -53,6 +53,12 @@ class LeRobotReader:
         """Iterate over the episodes."""
         return iter(self.episodes)
 
+    def instructions(self) -> tuple[str, ...]:
+        """Return every instruction that occurs, those of segments included, each once."""
+        segments = (segment.text for record in self for segment in record.segments)
+        tasks = (task for record in self for task in record.tasks)
+        return tuple(dict.fromkeys([*tasks, *segments]))
+
     def arrays(self, episode: int, features: Sequence[str] | None = None) -> EpisodeArrays:
         """Load the numbers of an episode and check them.
 

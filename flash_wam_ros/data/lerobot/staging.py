@@ -17,7 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flash_wam_ros.core import UserError, did_you_mean
-from flash_wam_ros.data.files import PARTIAL_SUFFIX, read_json, sync_file, sync_folder, write_json
+from flash_wam_ros.data.files import (
+    PARTIAL_SUFFIX,
+    read_json,
+    storing,
+    sync_file,
+    sync_folder,
+    write_json,
+)
 from flash_wam_ros.data.lerobot.frames import frame_table
 from flash_wam_ros.data.lerobot.info import DatasetInfo
 from flash_wam_ros.data.lerobot.stats import ImageSampler, stats_from_json, vector_stats
@@ -111,7 +118,8 @@ class EpisodeRecorder:
         self._final = folder
         self._folder = folder.with_name(folder.name + PARTIAL_SUFFIX)
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
+        with storing(self._folder):
+            self._folder.mkdir(parents=True)
 
     def __enter__(self) -> 'EpisodeRecorder':
         """Return the recorder."""
@@ -125,10 +133,11 @@ class EpisodeRecorder:
     ) -> None:
         """Finish the episode, or remove it if the block failed or discarded it."""
         try:
-            for video in self._videos.values():
-                video.close()
-            if kind is None and not self._discarded:
-                self._finish()
+            with storing(self._folder):
+                for video in self._videos.values():
+                    video.close()
+                if kind is None and not self._discarded:
+                    self._finish()
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -161,7 +170,8 @@ class EpisodeRecorder:
         self._check_names('camera', images, self._info.cameras)
         row = {name: self._checked(name, vectors[name]) for name in self._info.vectors}
         for camera in self._info.cameras:
-            self._video(camera).add(images[camera])
+            with storing(self._folder):
+                self._video(camera).add(images[camera])
             self._samplers[camera].add(images[camera])
         for name, value in row.items():
             self._rows[name].append(value)

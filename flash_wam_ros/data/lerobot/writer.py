@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from flash_wam_ros.core import UserError, did_you_mean
-from flash_wam_ros.data.files import PARTIAL_SUFFIX
+from flash_wam_ros.data.files import PARTIAL_SUFFIX, StorageError, storing
 from flash_wam_ros.data.lerobot.episodes import EPISODES_FOLDER, read_episodes
 from flash_wam_ros.data.lerobot.info import (
     INDEX_FEATURES,
@@ -106,7 +106,7 @@ class LeRobotWriter:
     ) -> None:
         """Publish what is finished, also after an error that is not the disk's."""
         try:
-            if kind is None or not issubclass(kind, OSError):
+            if kind is None or not issubclass(kind, StorageError):
                 self.flush()
             if not self._staged:
                 shutil.rmtree(self._staging, ignore_errors=True)
@@ -153,7 +153,8 @@ class LeRobotWriter:
         The folder moves into the dataset and must lie on the same file system.
         """
         target = self._staging / _name(self.total_episodes)
-        folder.replace(target)
+        with storing(target):
+            folder.replace(target)
         self._add(read_staged(target))
 
     def flush(self) -> None:
@@ -306,8 +307,9 @@ def _shapes(info: DatasetInfo) -> dict[str, Any]:
 
 def _take_lock(root: Path) -> int:
     """Lock the folder itself, so that no lock file stays behind; return its handle."""
-    root.mkdir(parents=True, exist_ok=True)
-    handle = os.open(root, os.O_RDONLY)
+    with storing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        handle = os.open(root, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
