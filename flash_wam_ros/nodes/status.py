@@ -24,3 +24,12 @@ def status_array(
 def values_of(status: DiagnosticStatus) -> dict[str, str]:
     """Return the figures of ``status``."""
     return {pair.key: pair.value for pair in status.values}
+
+
+def controller_state(array: DiagnosticArray) -> str:
+    """Return the state that a safety/state message tells, '' if it tells none."""
+    for status in array.status:
+        state = values_of(status).get('state')
+        if state:
+            return state
+    return ''
