@@ -151,7 +151,7 @@ def test_one_domain_has_one_interface_in_a_process(pair, sdk_domain):
 
 
 def test_unknown_grippers_are_refused_with_the_known_ones():
-    with pytest.raises(UserError, match="did you mean 'dex1'"):
+    with pytest.raises(UserError, match="did you mean 'dex3'"):
         G1Port(55, 'lo', grippers='dex')
 
 

@@ -10,6 +10,7 @@ from flash_wam_ros.core import RobotCommand, RobotState, UserError, did_you_mean
 from flash_wam_ros.robots.g1_layout import FIRST_ARM_SDK, NUM_BODY, WEIGHT_SLOT
 from flash_wam_ros.robots.port import PortError, check_command
 from flash_wam_ros.robots.sdk.dds import Participant
+from flash_wam_ros.robots.sdk.dex3 import Dex3Grippers
 from flash_wam_ros.robots.sdk.grippers import Dex1Grippers, Grippers, NoGrippers
 from flash_wam_ros.robots.sdk.idl import LOW_CMD, LOW_STATE
 from flash_wam_ros.robots.sdk.lowcmd import LowCmdFrame
@@ -18,6 +19,7 @@ from flash_wam_ros.robots.sdk.lowstate import LowStateFrame
 LOW_STATE_TOPIC = 'rt/lowstate'
 ARM_SDK_TOPIC = 'rt/arm_sdk'
 LOW_CMD_TOPIC = 'rt/lowcmd'
+GRIPPERS = ('dex1', 'dex3', 'none')
 _ARMS = slice(FIRST_ARM_SDK, NUM_BODY)
 
 
@@ -27,24 +29,32 @@ class G1Port:
     `read` is to be called once a control tick: a state's arrival is noticed then.
     """
 
-    def __init__(self, domain: int, interface: str, grippers: str = 'dex1') -> None:
+    def __init__(
+        self,
+        domain: int,
+        interface: str,
+        grippers: str = 'dex1',
+        *,
+        dex3_left_order: str = 'middle_first',
+    ) -> None:
         """Join SDK ``domain`` (0 robot, 1 simulator) on network ``interface``.
 
         Args:
             domain: DDS domain of the SDK.
             interface: network interface, such as ``lo`` or ``eth0``.
-            grippers: ``dex1`` or ``none``.
+            grippers: ``dex1``, ``dex3`` or ``none``.
+            dex3_left_order: motor order of the left Dex3, ``middle_first`` or ``index_first``.
 
         Raises:
             UserError: SDK missing, domain or interface unusable, unknown grippers.
         """
-        if grippers not in _GRIPPERS:
-            raise UserError(f'unknown grippers {grippers!r}; {did_you_mean(grippers, _GRIPPERS)}')
+        if grippers not in GRIPPERS:
+            raise UserError(f'unknown grippers {grippers!r}; {did_you_mean(grippers, GRIPPERS)}')
         self._participant = Participant(domain, interface)
         self._reader = self._participant.reader(LOW_STATE_TOPIC, LOW_STATE)
         self._writer = self._participant.writer(ARM_SDK_TOPIC, LOW_CMD)
         self._rivals = self._participant.reader(ARM_SDK_TOPIC, LOW_CMD, own=False)
-        self._grippers = _GRIPPERS[grippers](self._participant)
+        self._grippers = _grippers(grippers, self._participant, dex3_left_order)
         self._command = LowCmdFrame()
         self._modes = np.zeros(len(self._command.motors), np.uint8)
         self._modes[_ARMS] = 1
@@ -153,8 +163,7 @@ class G1Port:
         self.close()
 
 
-def _none(_: Participant) -> Grippers:
-    return NoGrippers()
-
-
-_GRIPPERS = {'dex1': Dex1Grippers, 'none': _none}
+def _grippers(kind: str, participant: Participant, dex3_left_order: str) -> Grippers:
+    if kind == 'dex1':
+        return Dex1Grippers(participant)
+    return Dex3Grippers(participant, dex3_left_order) if kind == 'dex3' else NoGrippers()
