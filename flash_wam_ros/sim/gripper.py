@@ -23,7 +23,7 @@ class Box:
 
 HOUSING = Box(centre=(0.03, 0.0, 0.0), size=(0.06, 0.07, 0.05))
 RAIL = Box(centre=(0.062, 0.0, 0.0), size=(0.016, 0.124, 0.024))
-FINGER = Box(centre=(0.1125, 0.006, 0.0), size=(0.085, 0.012, 0.026))
+FINGER = Box(centre=(0.1125, 0.006, 0.0), size=(0.085, 0.012, 0.022))
 HOUSING_KG = 0.25
 FINGER_KG = 0.04
 GRASP_X_M = 0.135

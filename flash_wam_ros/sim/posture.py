@@ -2,19 +2,24 @@
 
 import numpy as np
 
-from flash_wam_ros.robots.g1_layout import FINGER_TRAVEL_M, STATE
+from flash_wam_ros.robots.g1_layout import FINGER_TRAVEL_M, POLICY, STATE
 
 # Left arm; the right one mirrors roll and yaw.
 _READY_ARM_RAD = {
-    'shoulder_pitch': 0.2,
-    'shoulder_roll': 0.25,
-    'shoulder_yaw': 0.0,
-    'elbow': 0.0,
-    'wrist_roll': 0.0,
-    'wrist_pitch': 0.4,
-    'wrist_yaw': 0.0,
+    'shoulder_pitch': 0.56,
+    'shoulder_roll': 0.63,
+    'shoulder_yaw': 0.67,
+    'elbow': -0.72,
+    'wrist_roll': -0.69,
+    'wrist_pitch': 0.74,
+    'wrist_yaw': -0.6,
 }
 _MIRRORED = ('roll', 'yaw')
+
+
+def ready_arms() -> np.ndarray:
+    """Return the (14,) arm positions of the ready posture, left then right [rad]."""
+    return ready_posture()[STATE.indices(POLICY.names[:14])]
 
 
 def ready_posture() -> np.ndarray:

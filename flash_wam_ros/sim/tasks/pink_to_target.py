@@ -14,9 +14,9 @@ HALF_WIDTH_M = 0.022
 HEIGHT_M = 0.075
 SPOT_RADIUS_M = 0.05
 ON_SPOT_M = 0.04
-TURN_RAD = 0.35
-PINK_AREA = Area(x=(0.28, 0.38), y=(-0.28, -0.08))
-SPOT_AREA = Area(x=(0.28, 0.38), y=(-0.24, 0.0))
+TURN_RAD = (0.2, 0.8)
+PINK_AREA = Area(x=(0.32, 0.40), y=(-0.28, -0.06))
+SPOT_AREA = Area(x=(0.32, 0.40), y=(-0.26, 0.0))
 SEPARATION_M = 0.13
 _AT_REST_M_S = 0.02
 _FLAT_RAD = 0.2
@@ -59,7 +59,7 @@ class PinkToTarget(Task):
         pink, spot = PINK_AREA.sample(rng), SPOT_AREA.sample(rng)
         while np.linalg.norm(pink - spot) < SEPARATION_M:
             pink, spot = PINK_AREA.sample(rng), SPOT_AREA.sample(rng)
-        scene.put('pink_object', (*pink, TABLE_TOP_M), rng.uniform(-TURN_RAD, TURN_RAD))
+        scene.put('pink_object', (*pink, TABLE_TOP_M), rng.uniform(*TURN_RAD))
         scene.put('target', (*spot, TABLE_TOP_M + 0.001))
         scene.paint('pink_object', shade('pink', rng))
         scene.paint('target_rim', (0.1, 0.1, 0.1))

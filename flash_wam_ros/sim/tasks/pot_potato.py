@@ -19,9 +19,9 @@ LID_M = 0.006
 KNOB_RADIUS_M = 0.013
 KNOB_M = 0.032
 POTATO_HALF_M = (0.034, 0.024, 0.023)
-TURN_RAD = 0.35
-POT_AREA = Area(x=(0.33, 0.38), y=(0.02, 0.09))
-POTATO_AREA = Area(x=(0.28, 0.36), y=(-0.28, -0.16))
+TURN_RAD = (0.1, 0.7)
+POT_AREA = Area(x=(0.35, 0.39), y=(0.03, 0.09))
+POTATO_AREA = Area(x=(0.31, 0.39), y=(-0.28, -0.15))
 _BOX, _CYLINDER = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CYLINDER
 _ELLIPSOID = mujoco.mjtGeom.mjGEOM_ELLIPSOID
 
@@ -56,7 +56,7 @@ class PotPotato(Task):
         scene.put(
             'potato',
             (*potato, TABLE_TOP_M + POTATO_HALF_M[2]),
-            rng.uniform(-TURN_RAD, TURN_RAD),
+            rng.uniform(*TURN_RAD),
         )
         scene.paint('potato', shade('brown', rng))
         metal, knob = shade('grey', rng), rng.uniform(0.05, 0.3, 3)

@@ -15,8 +15,8 @@ BODY_M = 0.13
 SHOULDER_M = 0.02
 NECK_M = 0.035
 LIFT_M = 0.10
-RED_AREA = Area(x=(0.29, 0.38), y=(-0.26, -0.06))
-YELLOW_AREA = Area(x=(0.29, 0.46), y=(-0.34, 0.22))
+RED_AREA = Area(x=(0.32, 0.40), y=(-0.26, -0.06))
+YELLOW_AREA = Area(x=(0.33, 0.46), y=(-0.34, 0.20))
 SEPARATION_M = 0.13
 _CYLINDER = mujoco.mjtGeom.mjGEOM_CYLINDER
 

@@ -1,0 +1,236 @@
+"""One hand's script: take a thing, lift it, carry it, let go; every step is confirmed by sight."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import mink
+import numpy as np
+
+from flash_wam_ros.robots.g1_layout import FINGER_TRAVEL_M
+from flash_wam_ros.sim.experts.hands import PITCH_RAD, azimuth, backed, gap, hold, raised
+from flash_wam_ros.sim.experts.view import Move, View
+
+_NEAR_M, _NEAR_RAD = 0.010, 0.15
+_APPROACH_M = 0.09
+_LOST_M = 0.05
+_EMPTY_M = 0.003
+_PRESSED_M = 0.0015
+_STILL_M = 0.0006
+_STALLED_LOOKS = 5
+_CLOSED_M = 0.0
+
+
+class Phase(Enum):
+    """Where a script stands."""
+
+    APPROACH = 'approach'
+    CLOSE = 'close'
+    LIFT = 'lift'
+    CARRY = 'carry'
+    LOWER = 'lower'
+    RELEASE = 'release'
+    RETREAT = 'retreat'
+    DONE = 'done'
+    BACK_OFF = 'back off'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grip:
+    """How a thing is taken.
+
+    Attributes:
+        thing: name of the object.
+        height_m: height of the grasp point over the object's origin [m].
+        lift_m: how far it is lifted [m].
+        pitch_rad: how far the fingers point below the horizon.
+        heading: gives the hand's heading, None for the side's own.
+    """
+
+    thing: str
+    height_m: float
+    lift_m: float
+    pitch_rad: float = PITCH_RAD
+    heading: Callable[[View], float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """Where a thing is brought.
+
+    Attributes:
+        place: gives the (3,) position of the object's origin at which it is let go.
+        hover_m: height above that at which it arrives [m].
+        allowed: whether it may be carried there yet.
+        satisfied: whether it lies where it should.
+    """
+
+    place: Callable[[View], np.ndarray]
+    hover_m: float
+    allowed: Callable[[View], bool]
+    satisfied: Callable[[View], bool]
+
+
+class HandScript:
+    """Drives one hand through taking, and where asked delivering, one thing.
+
+    Args:
+        side: which hand.
+        grip: how the thing is taken.
+        delivery: where it is brought; None to hold it up.
+        home: where the hand goes when it is done, in the pelvis frame.
+    """
+
+    def __init__(self, side: str, grip: Grip, delivery: Delivery | None, home: mink.SE3) -> None:
+        self.side = side
+        self.phase = Phase.APPROACH
+        self._grip = grip
+        self._delivery = delivery
+        self._home = home
+        self._anchor = home
+        self._stalled = 0
+
+    def moves(self, view: View) -> list[Move]:
+        """Advance as far as ``view`` confirms, and return the moves to make now."""
+        self._stalled = self._stalled + 1 if view.resting[self.side] else 0
+        for _ in Phase:
+            following = self._following(view)
+            if following is self.phase:
+                break
+            self._enter(following, view)
+        return self._planned(view)
+
+    def _enter(self, phase: Phase, view: View) -> None:
+        if phase is Phase.CLOSE:
+            self._anchor = self._grasp(view)
+        elif phase is Phase.BACK_OFF:
+            retreat = backed(view.hands[self.side], _APPROACH_M)
+            self._anchor = raised(retreat, np.array([0.0, 0.0, 0.03]))
+        elif phase is Phase.RELEASE:
+            self._anchor = self._lowered(view)
+        elif phase is Phase.RETREAT:
+            self._anchor = backed(self._anchor, _APPROACH_M)
+        self.phase = phase
+        self._stalled = 0
+
+    def _following(self, view: View) -> Phase:
+        """Return the phase that ``view`` confirms; the present one where it does not."""
+        if self.phase in (Phase.LIFT, Phase.CARRY, Phase.LOWER) and self._lost(view):
+            return Phase.BACK_OFF
+        return _RULES[self.phase](self, view)
+
+    def _after_approach(self, view: View) -> Phase:
+        return Phase.CLOSE if self._at(view, self._grasp(view)) else Phase.APPROACH
+
+    def _after_close(self, view: View) -> Phase:
+        measured, sent = view.jaws_m[self.side], view.jaws_sent_m[self.side]
+        still = abs(view.jaws_change_m[self.side]) < _STILL_M
+        if measured < _EMPTY_M and sent < _EMPTY_M:
+            return Phase.BACK_OFF
+        return Phase.LIFT if still and sent < measured - _PRESSED_M else Phase.CLOSE
+
+    def _after_lift(self, view: View) -> Phase:
+        if self._delivery is None or not self._delivery.allowed(view):
+            return Phase.LIFT
+        return Phase.CARRY if self._at(view, self._lifted(), loose=2.5) else Phase.LIFT
+
+    def _after_carry(self, view: View) -> Phase:
+        return Phase.LOWER if self._at(view, self._hovering(view)) else Phase.CARRY
+
+    def _after_lower(self, view: View) -> Phase:
+        return Phase.RELEASE if self._at(view, self._lowered(view)) else Phase.LOWER
+
+    def _after_release(self, view: View) -> Phase:
+        opened = view.jaws_m[self.side] > 0.8 * FINGER_TRAVEL_M
+        return Phase.RETREAT if opened else Phase.RELEASE
+
+    def _after_retreat(self, view: View) -> Phase:
+        return Phase.DONE if self._at(view, self._anchor, loose=3.0) else Phase.RETREAT
+
+    def _after_done(self, view: View) -> Phase:
+        assert self._delivery is not None
+        return Phase.DONE if self._delivery.satisfied(view) else Phase.APPROACH
+
+    def _after_back_off(self, view: View) -> Phase:
+        return Phase.APPROACH if self._at(view, self._anchor, loose=3.0) else Phase.BACK_OFF
+
+    def _planned(self, view: View) -> list[Move]:
+        if self.phase is Phase.APPROACH:
+            return self._approaching(view)
+        hand, jaws_m = {
+            Phase.CLOSE: lambda: (self._anchor, _CLOSED_M),
+            Phase.LIFT: lambda: (self._lifted(), _CLOSED_M),
+            Phase.CARRY: lambda: (self._hovering(view), _CLOSED_M),
+            Phase.LOWER: lambda: (self._lowered(view), _CLOSED_M),
+            Phase.RELEASE: lambda: (self._anchor, FINGER_TRAVEL_M),
+            Phase.RETREAT: lambda: (self._anchor, FINGER_TRAVEL_M),
+            Phase.DONE: lambda: (self._home, FINGER_TRAVEL_M),
+            Phase.BACK_OFF: lambda: (self._anchor, FINGER_TRAVEL_M),
+        }[self.phase]()
+        return [Move(hand=hand, jaws_m=jaws_m)]
+
+    def _approaching(self, view: View) -> list[Move]:
+        """Go behind the thing, then forward along the fingers; skip what lies behind already."""
+        grasp = self._grasp(view)
+        moves = [Move(hand=grasp, jaws_m=FINGER_TRAVEL_M)]
+        ahead = (
+            grasp.rotation()
+            .inverse()
+            .apply(grasp.translation() - view.hands[self.side].translation())
+        )
+        turned = gap(grasp, view.hands[self.side])[1]
+        inside = np.linalg.norm(ahead[1:]) < 0.015 and -0.02 < ahead[0] < _APPROACH_M + 0.02
+        if not (inside and turned < 2 * _NEAR_RAD):
+            moves.insert(0, Move(hand=backed(grasp, _APPROACH_M), jaws_m=FINGER_TRAVEL_M))
+        return moves
+
+    def _grasp(self, view: View) -> mink.SE3:
+        point = view.place(self._grip.thing) + np.array([0.0, 0.0, self._grip.height_m])
+        turn = self._grip.heading
+        heading = azimuth(self.side, point[1]) if turn is None else turn(view)
+        return hold(point, heading, self._grip.pitch_rad)
+
+    def _lifted(self) -> mink.SE3:
+        return raised(self._anchor, np.array([0.0, 0.0, self._grip.lift_m]))
+
+    def _hovering(self, view: View) -> mink.SE3:
+        assert self._delivery is not None
+        return raised(self._lowered(view), np.array([0.0, 0.0, self._delivery.hover_m]))
+
+    def _lowered(self, view: View) -> mink.SE3:
+        """Return the hand pose that brings the thing, as it is held now, to its place."""
+        assert self._delivery is not None
+        place = self._delivery.place(view)
+        measured = view.hands[self.side]
+        held = (
+            measured.rotation()
+            .inverse()
+            .apply(view.place(self._grip.thing) - measured.translation())
+        )
+        pose = hold(place, azimuth(self.side, place[1]), self._grip.pitch_rad)
+        return raised(pose, -pose.rotation().apply(held))
+
+    def _at(self, view: View, pose: mink.SE3, loose: float = 1.0) -> bool:
+        """Return whether the hand is at ``pose``, or rests as near as it ever gets."""
+        away_m, away_rad = gap(pose, view.hands[self.side])
+        near = away_m < loose * _NEAR_M and away_rad < loose * _NEAR_RAD
+        return near or self._stalled >= _STALLED_LOOKS
+
+    def _lost(self, view: View) -> bool:
+        """Return whether the hand holds nothing any more."""
+        point = view.place(self._grip.thing) + np.array([0.0, 0.0, self._grip.height_m])
+        apart = np.linalg.norm(point - view.hands[self.side].translation())
+        return bool(apart > _LOST_M or view.jaws_m[self.side] < _EMPTY_M)
+
+
+_RULES: dict[Phase, Callable[[HandScript, View], Phase]] = {
+    Phase.APPROACH: HandScript._after_approach,
+    Phase.CLOSE: HandScript._after_close,
+    Phase.LIFT: HandScript._after_lift,
+    Phase.CARRY: HandScript._after_carry,
+    Phase.LOWER: HandScript._after_lower,
+    Phase.RELEASE: HandScript._after_release,
+    Phase.RETREAT: HandScript._after_retreat,
+    Phase.DONE: HandScript._after_done,
+    Phase.BACK_OFF: HandScript._after_back_off,
+}
