@@ -163,6 +163,10 @@ def _operator(config: BringupConfig) -> list[Process]:
     if not config.operator:
         return []
     parameters: dict[str, Scalar] = {
+        'task': config.task,
+        'policy': config.policy,
+        'model': config.model,
+        'seed': config.seed,
         'episodes': config.episodes,
         'timeout_s': config.timeout_s,
         'instruction': config.instruction,

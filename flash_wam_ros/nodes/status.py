@@ -33,3 +33,23 @@ def controller_state(array: DiagnosticArray) -> str:
         if state:
             return state
     return ''
+
+
+def controller_cause(array: DiagnosticArray) -> str:
+    """Return why the controller is in its state, as a safety/state message tells."""
+    for status in array.status:
+        values = values_of(status)
+        if 'state' in values:
+            return values.get('cause', status.message)
+    return ''
+
+
+def interventions(array: DiagnosticArray) -> dict[str, int]:
+    """Return rule -> count out of a safety/state message."""
+    prefix = 'interventions.'
+    return {
+        pair.key[len(prefix) :]: int(pair.value)
+        for status in array.status
+        for pair in status.values
+        if pair.key.startswith(prefix)
+    }
