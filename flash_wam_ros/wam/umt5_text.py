@@ -10,7 +10,13 @@ from transformers import AutoTokenizer, UMT5Config, UMT5EncoderModel
 
 from flash_wam_ros.core import UserError
 from flash_wam_ros.wam.text import PaddedText
-from flash_wam_ros.wam.weights import CONFIG_NAME, assign_weights, read_json, read_weights
+from flash_wam_ros.wam.weights import (
+    CONFIG_NAME,
+    assign_weights,
+    read_json,
+    read_weights,
+    write_folder,
+)
 
 WEIGHTS_STEM = 'model'
 LENGTH = 512
@@ -70,6 +76,13 @@ class Umt5Text(PaddedText):
         assign_weights(model, weights, what='text encoder', device=device, dtype=dtype)
         _check_table(model, weights[_TABLE_NAMES[0]])
         return cls(model, _tokenizer(tokenizer_folder), length)
+
+    def save(self, root: Path) -> None:
+        """Write ``text_encoder`` and ``tokenizer`` folders into ``root``."""
+        weights = self.model.state_dict()
+        weights.pop(_TABLE_NAMES[1])
+        write_folder(root / 'text_encoder', WEIGHTS_STEM, weights, self.model.config.to_dict())
+        self.tokenizer.save_pretrained(root / 'tokenizer')
 
     def _embed(self, text: str) -> Tensor:
         found = self.tokenizer(

@@ -15,8 +15,9 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import patchify
 from torch import Tensor
 
 from flash_wam_ros.core import UserError
-from flash_wam_ros.wam.weights import assign_weights, read_config, read_weights
+from flash_wam_ros.wam.weights import assign_weights, read_config, read_weights, write_folder
 
+CLASS_NAME = 'AutoencoderKLWan'
 WEIGHTS_STEM = 'diffusion_pytorch_model'
 _DECODER_PARTS = ('decoder', 'post_quant_conv')
 
@@ -59,7 +60,7 @@ class WanCodec:
         """
         weights = read_weights(folder, WEIGHTS_STEM)
         return cls.from_weights(
-            read_config(folder, 'AutoencoderKLWan'),
+            read_config(folder, CLASS_NAME),
             weights,
             weight_dtype=weight_dtype,
             dtype=dtype,
@@ -83,6 +84,11 @@ class WanCodec:
             vae.decoder = vae.post_quant_conv = None
         assign_weights(vae, weights, device=device, dtype=weight_dtype, what='video codec')
         return cls(vae, dtype)
+
+    def save(self, folder: Path, *, overwrite: bool = False) -> None:
+        """Write a ``vae`` folder: config.json and safetensors."""
+        config = {'_class_name': CLASS_NAME, **self.vae.config}
+        write_folder(folder, WEIGHTS_STEM, self.vae.state_dict(), config, overwrite=overwrite)
 
     @torch.no_grad()
     def encode_params(
