@@ -1,11 +1,8 @@
 """Every parameter of the safety controller, with unit, range and meaning."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-from flash_wam_ros.core import did_you_mean
-from flash_wam_ros.safety.params import check, choice, number, switch
+from flash_wam_ros.core import check_fields, choice, number, switch
 
 MODES = ('normal', 'reduced', 'shadow')
 
@@ -103,16 +100,7 @@ class ControllerConfig:
 
     def __post_init__(self) -> None:
         """Refuse a value outside its range, in one line with the remedy."""
-        check(self)
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> 'ControllerConfig':
-        """Return a configuration from names and values; raise ValueError for an unknown name."""
-        names = [field.name for field in fields(cls)]
-        for name in values:
-            if name not in names:
-                raise ValueError(f'unknown parameter {name!r}; {did_you_mean(name, names)}')
-        return cls(**values)
+        check_fields(self)
 
     @property
     def period_s(self) -> float:

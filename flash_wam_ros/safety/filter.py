@@ -19,6 +19,9 @@ from ruckig import ControlInterface, InputParameter, Ruckig, Synchronization, Tr
 
 # Room for rounding when a stop trajectory is compared with a limit [rad or m].
 _ROUNDING = 1e-9
+# What rounding leaves of a motion that has come to rest [rad/s, rad/s^2].
+_STILL_RAD_S = 1e-9
+_STILL_RAD_S2 = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +120,8 @@ class TrajectoryFilter:
     @property
     def at_rest(self) -> bool:
         """Return whether no joint moves."""
-        return not (self.dq.any() or self.ddq.any())
+        still = (np.abs(self.dq) < _STILL_RAD_S) & (np.abs(self.ddq) < _STILL_RAD_S2)
+        return bool(still.all())
 
     @property
     def lag_s(self) -> np.ndarray:
@@ -133,7 +137,7 @@ class TrajectoryFilter:
 
     def clamp(self, target: np.ndarray) -> np.ndarray:
         """Return ``target`` (J,) inside the position limits; NaN stays NaN."""
-        return np.clip(target, self.limits.lower, self.limits.upper)
+        return np.asarray(np.minimum(np.maximum(target, self.limits.lower), self.limits.upper))
 
     def brake(self, dt_s: float) -> None:
         """Advance ``dt_s`` along the stop trajectory of all joints."""

@@ -1,5 +1,6 @@
 """One watchdog a source. Each says in one line what is wrong with its source, or None."""
 
+import math
 from collections import deque
 
 import numpy as np
@@ -202,5 +203,6 @@ class HealthWatch:
 
 def _tilt_rad(quaternion_wxyz: np.ndarray) -> float:
     """Return the angle between the body's z axis and the vertical [rad]; NaN if unknown."""
-    _, x, y, _ = quaternion_wxyz
-    return float(np.arccos(np.clip(1.0 - 2.0 * (x * x + y * y), -1.0, 1.0)))
+    _, x, y, _ = quaternion_wxyz.tolist()
+    up = 1.0 - 2.0 * (x * x + y * y)
+    return math.acos(min(1.0, max(-1.0, up))) if math.isfinite(up) else math.nan
