@@ -61,13 +61,22 @@ class Transition:
 
 
 class StateMachine:
-    """The present state, its cause and age, and the newest transitions."""
+    """The present state, its cause and age.
+
+    Attributes:
+        state: the present state.
+        cause: why it was entered.
+        since_mono_ns: monotonic time at which it was entered [ns].
+        transitions: the newest transitions, oldest first.
+        count: how many transitions there have been.
+    """
 
     def __init__(self, history: int = 256) -> None:
         self.state = ControllerState.DISARMED
         self.cause = 'started'
         self.since_mono_ns = 0
         self.transitions: deque[Transition] = deque(maxlen=history)
+        self.count = 0
 
     def to(self, target: ControllerState, cause: str, now_mono_ns: int) -> None:
         """Go to ``target``; raise ValueError if that does not follow the present state."""
@@ -77,6 +86,7 @@ class StateMachine:
             Transition(source=self.state, target=target, cause=cause, at_mono_ns=now_mono_ns)
         )
         self.state, self.cause, self.since_mono_ns = target, cause, now_mono_ns
+        self.count += 1
 
     def age_s(self, now_mono_ns: int) -> float:
         """Return the time in the present state [s]."""

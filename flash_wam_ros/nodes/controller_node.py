@@ -1,0 +1,146 @@
+"""The safety controller as a process: the only writer of motor commands."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool, Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from flash_wam_ros.core import check_fields, number
+from flash_wam_ros.nodes.control_loop import ControlLoop, Moment
+from flash_wam_ros.nodes.controller_status import diagnostics_of, log_changes, state_of
+from flash_wam_ros.nodes.convert import chunk_of, command_message, joint_state_message
+from flash_wam_ros.nodes.ports import PortConfig, open_port
+from flash_wam_ros.nodes.running import BaseNode, run
+from flash_wam_ros.nodes.wire import publisher, serve, subscribe
+from flash_wam_ros.robots.g1_layout import ARM_KD, ARM_KP, ARM_SDK, POLICY, STATE
+from flash_wam_ros.safety import Controller, ControllerConfig, Plant, Reply
+
+_CHANGES_S = 0.02
+_END_S = 3.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishConfig:
+    """What the controller tells the others."""
+
+    joint_state_hz: float = number(100.0, 1.0, 500.0, 'joint states a second [Hz]')
+    command_hz: float = number(50.0, 1.0, 500.0, 'sent commands a second on command [Hz]')
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        check_fields(self)
+
+
+class ControllerNode(BaseNode):
+    """Connects a `ControlLoop` to topics and services."""
+
+    CONFIGS = (PortConfig, ControllerConfig, PublishConfig)
+    LINGERS = False
+
+    def __init__(self) -> None:
+        super().__init__('controller')
+        port_config, config, publish = self.configs
+        self._port = open_port(port_config, config.use_grippers)
+        plant = Plant(state=STATE, command=ARM_SDK, policy=POLICY, kp=ARM_KP, kd=ARM_KD)
+        self._controller = Controller(config, plant)
+        clock = self.get_clock()
+        self._loop = ControlLoop(self._controller, self._port, lambda: clock.now().nanoseconds)
+        self._told = 0
+        self._wire(publish)
+        self._loop.start()
+        self.get_logger().info(
+            f'robot {port_config.robot}, mode {config.mode}, {config.rate_hz:.0f} Hz; disarmed'
+        )
+
+    def _wire(self, publish: PublishConfig) -> None:
+        self._joint_states = publisher(self, '/joint_states')
+        self._commands = publisher(self, 'command')
+        self._states = publisher(self, 'safety/state')
+        self._diagnostics = publisher(self, '/diagnostics')
+        subscribe(self, 'action_chunk', self._on_chunk)
+        subscribe(self, 'safety/heartbeat', self._on_heartbeat)
+        controller = self._controller
+        serve(self, 'safety/enable', self._on_enable)
+        serve(self, 'safety/reset', self._trigger(controller.reset))
+        serve(self, 'safety/park', self._trigger(controller.park))
+        serve(self, 'safety/release', self._trigger(controller.release))
+        self.create_timer(1.0 / publish.joint_state_hz, self._publish_joint_states)
+        self.create_timer(1.0 / publish.command_hz, self._publish_command)
+        self.create_timer(_CHANGES_S, self._publish_changes)
+        self.create_timer(1.0, self._publish_diagnostics)
+        self._states.publish(state_of(self, self._controller, self._loop))
+
+    def _on_heartbeat(self, message: Bool) -> None:
+        self._loop.beat(message.data, time.monotonic_ns())
+
+    def _on_chunk(self, message: JointTrajectory) -> None:
+        try:
+            self._loop.offer_chunk(chunk_of(message, POLICY))
+        except ValueError as error:
+            self.get_logger().warning(f'chunk refused: {error}', throttle_duration_sec=1.0)
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        return self._answer(lambda: self._controller.enable(request.data), response)
+
+    def _trigger(
+        self, action: Callable[[], Reply]
+    ) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
+        return lambda _request, response: self._answer(action, response)
+
+    def _answer(self, action: Callable[[], Reply], response: Any) -> Any:
+        reply = self._loop.ask(action)
+        response.success, response.message = reply.accepted, reply.reason
+        return response
+
+    def _publish_joint_states(self) -> None:
+        moment = self._loop.newest
+        if moment is None or moment.state is None:
+            return
+        state = moment.state
+        q = np.concatenate([state.q, state.gripper_q])
+        dq = np.concatenate([state.dq, state.gripper_dq])
+        tau = np.concatenate([state.tau, np.zeros(len(STATE) - len(state.tau))])
+        age_ns = time.monotonic_ns() - state.received_mono_ns
+        stamp_ns = self.get_clock().now().nanoseconds - age_ns
+        self._joint_states.publish(joint_state_message(STATE.names, q, dq, tau, stamp_ns))
+
+    def _publish_command(self) -> None:
+        moment: Moment | None = self._loop.newest
+        if moment is not None and moment.result.sent_q16 is not None:
+            self._commands.publish(
+                command_message(POLICY.names, moment.result.sent_q16, moment.ros_ns)
+            )
+
+    def _publish_changes(self) -> None:
+        told = log_changes(self, self._controller, self._loop, self._told)
+        if told != self._told:
+            self._told = told
+            self._states.publish(state_of(self, self._controller, self._loop))
+        if self._loop.error is not None:
+            self.get_logger().error(f'the control loop ended: {self._loop.error}')
+            self.exit_code = 1
+
+    def _publish_diagnostics(self) -> None:
+        self._diagnostics.publish(diagnostics_of(self, self._controller, self._loop))
+        self._states.publish(state_of(self, self._controller, self._loop))
+
+    def close(self) -> None:
+        """Let go of the arms first, then of everything else."""
+        self._loop.end('the controller was asked to end', _END_S)
+        self._publish_changes()
+        self._port.close()
+
+
+def main() -> int:
+    """Run the node."""
+    return run(ControllerNode)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""The controller's state and figures as diagnostic messages and log lines."""
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+
+from flash_wam_ros.nodes.control_loop import ControlLoop
+from flash_wam_ros.nodes.status import ERROR, OK, WARN, status_array
+from flash_wam_ros.safety import Controller, ControllerState
+
+_LEVELS = {
+    ControllerState.STOPPED: WARN,
+    ControllerState.RELEASING: WARN,
+    ControllerState.FAULT: ERROR,
+}
+# Periods beyond these shares of the nominal one are a warning and an error.
+_SLOW, _TOO_SLOW = 2.0, 5.0
+
+
+def state_of(node: Node, controller: Controller, loop: ControlLoop) -> DiagnosticArray:
+    """Return the state as one status called ``controller``; its message names the cause."""
+    machine = controller.machine
+    values: dict[str, object] = {
+        'state': machine.state,
+        'cause': machine.cause,
+        'weight': 0.0 if loop.newest is None else loop.newest.weight,
+        'mode': controller.config.mode,
+        **{f'interventions.{rule}': n for rule, n in controller.ledger.counts.items()},
+    }
+    level = _LEVELS.get(machine.state, OK)
+    return status_array(node, 'controller', f'{machine.state}: {machine.cause}', values, level)
+
+
+def diagnostics_of(node: Node, controller: Controller, loop: ControlLoop) -> DiagnosticArray:
+    """Return the loop's statistics and the counts of interventions."""
+    figures = loop.schedule.statistics()
+    period_s = controller.config.period_s
+    values = {
+        'rate_hz': f'{figures.rate_hz:.2f}',
+        'period_p99_s': f'{figures.p99_s:.5f}',
+        'period_max_s': f'{figures.max_s:.5f}',
+        'missed_ticks': figures.missed,
+        'ticks': figures.ticks,
+        'scheduling': loop.scheduling,
+        'other_writers': loop.other_writers,
+        'chunks_refused': controller.refused_chunks,
+    }
+    level = OK
+    if figures.p99_s > _SLOW * period_s:
+        level = ERROR if figures.p99_s > _TOO_SLOW * period_s else WARN
+    return status_array(node, 'controller', 'control loop', values, level)
+
+
+def log_changes(node: Node, controller: Controller, loop: ControlLoop, told: int) -> int:
+    """Log what is new since ``told`` transitions; return how many there are now."""
+    machine, logger = controller.machine, node.get_logger()
+    fresh = machine.count - told
+    for change in list(machine.transitions)[-fresh:] if fresh else ():
+        logger.info(f'{change.source} -> {change.target}: {change.cause}')
+    for reason in loop.take_refusals():
+        logger.warning(reason, throttle_duration_sec=1.0)
+    newest = loop.newest
+    if newest is not None and newest.result.verdict:
+        change = newest.result.verdict.changes[0]
+        logger.info(
+            f'{change.rule} limit on {change.joint}: asked {change.asked:.3f}, '
+            f'given {change.given:.3f}',
+            throttle_duration_sec=1.0,
+        )
+    return told + fresh

@@ -1,0 +1,43 @@
+"""Opens the robot that the parameters name."""
+
+from dataclasses import dataclass
+
+from flash_wam_ros.core import check_fields, choice, number, switch, words
+from flash_wam_ros.robots.domains import check_dds
+from flash_wam_ros.robots.fake import FakeRobot
+from flash_wam_ros.robots.port import RobotPort
+
+ROBOTS = ('sim', 'g1', 'fake')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PortConfig:
+    """Which robot is commanded, and where."""
+
+    robot: str = choice('sim', ROBOTS, 'the simulated G1, the real one, or one in memory')
+    sdk_domain: int = number(1, 0, 232, 'DDS domain of the SDK topics: 0 robot, 1 simulator')
+    network_interface: str = words('lo', 'network interface of the SDK topics')
+    allow_equal_domains: bool = switch(
+        False, 'accept one DDS domain for ROS and the SDK where their interfaces are disjoint'
+    )
+
+    def __post_init__(self) -> None:
+        """Check ranges and choices."""
+        check_fields(self)
+
+
+def open_port(config: PortConfig, grippers: bool) -> RobotPort:
+    """Return the port of ``config``; UserError if the domains or the interface are wrong."""
+    if config.robot == 'fake':
+        return FakeRobot()
+    check_dds(
+        sdk_domain=config.sdk_domain,
+        interface=config.network_interface,
+        simulated=config.robot == 'sim',
+        allow_equal_domains=config.allow_equal_domains,
+    )
+    from flash_wam_ros.robots.sdk.g1_port import G1Port
+
+    return G1Port(
+        config.sdk_domain, config.network_interface, grippers='dex1' if grippers else 'none'
+    )
