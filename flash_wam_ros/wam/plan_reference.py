@@ -76,6 +76,11 @@ class ReferencePlan:
         self.passes = 0
 
     @property
+    def num_layers(self) -> int:
+        """Return the blocks of the network."""
+        return self._config.model.num_layers
+
+    @property
     def cache_bytes(self) -> int:
         """Return the memory of the key-value cache [bytes]."""
         return self.cache.num_bytes

@@ -90,7 +90,7 @@ class WamSession:
         self._generator = torch.Generator(model.device)
         if compiled:
             compile_blocks(model, lambda: _probe(model, config))
-        self._plan: Plan = (
+        self.plan: Plan = (
             ReferencePlan(model, config, on_call)
             if plan == 'reference'
             else FusedPlan(model, config, Runner(cuda_graphs, model.device))
@@ -107,12 +107,12 @@ class WamSession:
     @property
     def passes(self) -> int:
         """Return the network passes since the last reset."""
-        return self._plan.passes
+        return self.plan.passes
 
     @property
     def cache_bytes(self) -> int:
         """Return the memory of the key-value cache [bytes]."""
-        return self._plan.cache_bytes
+        return self.plan.cache_bytes
 
     @property
     def first_observation_due(self) -> bool:
@@ -149,7 +149,7 @@ class WamSession:
                 f'{tuple(streams[-1].shape)}; pad both to one length'
             )
         self._generator.manual_seed(self._seed if seed is None else seed)
-        self._plan.reset(torch.cat(streams))
+        self.plan.reset(torch.cat(streams))
         self._frame, self._first = 0, None
         self._ready = True
 
@@ -187,14 +187,14 @@ class WamSession:
         seen = self._latents(latents, frames)
         if executed_actions is None:
             with self._guarded():
-                self._plan.start(seen)
+                self.plan.start(seen)
                 self._first = seen
             return
         sent = self._normalised(executed_actions, normalised)
         with self._guarded():
             if self._frame == 0 and self._first is not None:
                 seen = torch.cat([self._first, seen], 2)
-            self._plan.commit(seen, sent)
+            self.plan.commit(seen, sent)
             self._frame += chunk.frames_per_chunk
 
     @torch.no_grad()
@@ -223,16 +223,16 @@ class WamSession:
             (1, config.model.action_dim, frames, config.chunk.actions_per_frame),
             'noise_action',
         )
-        before = self._plan.passes
+        before = self.plan.passes
         with self._guarded():
-            imagined: Imagined = self._plan.imagine(video, action)
+            imagined: Imagined = self.plan.imagine(video, action)
             actions = self._layout.denormalise(imagined.actions[0].float().cpu())
         return ChunkResult(
             actions=actions,
             latents=imagined.latents,
             first_frame=self._frame,
             executed_from=int(self._frame == 0),
-            passes=self._plan.passes - before,
+            passes=self.plan.passes - before,
         )
 
     @contextmanager
