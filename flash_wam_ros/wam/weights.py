@@ -24,6 +24,8 @@ from flash_wam_ros.core import UserError
 CONFIG_NAME = 'config.json'
 SHARD_BYTES = 5 * 10**9
 _NAMES_SHOWN = 3
+# The library makes files that nobody else may read.
+_FILE_MODE = 0o644
 # How many numbers are tested at once for being finite, to keep the temporary small.
 _FINITE_BLOCK = 1 << 24
 
@@ -274,6 +276,7 @@ def _shards(weights: Mapping[str, Tensor], shard_bytes: int) -> list[dict[str, T
 def _save(shard: Mapping[str, Tensor], path: Path) -> None:
     contiguous = {key: value.detach().cpu().contiguous() for key, value in shard.items()}
     save_file(contiguous, path, metadata={'format': 'pt'})
+    path.chmod(_FILE_MODE)
     with path.open('rb') as file:
         os.fsync(file.fileno())
 
