@@ -218,13 +218,15 @@ def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
         'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp',
         'FASTRTPS_DEFAULT_PROFILES_FILE': profile,
         'FASTDDS_DEFAULT_PROFILES_FILE': profile,
-        'ROS_LOCALHOST_ONLY': '1',
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'OMP_NUM_THREADS': '1',
         'LP_NUM_THREADS': '0',
         'MUJOCO_GL': 'egl',
         'PYTHONUNBUFFERED': '1',
     }
+    if given.get('ROS_DISTRO') == 'humble':
+        # Later releases know ROS_AUTOMATIC_DISCOVERY_RANGE and complain about this one.
+        wanted['ROS_LOCALHOST_ONLY'] = '1'
     if 'VIRTUAL_ENV' in given:
         wanted['AMENT_PREFIX_PATH'] = given['VIRTUAL_ENV']
     return {name: given.get(name, value) for name, value in wanted.items()}

@@ -67,11 +67,11 @@ class Hands(Protocol):
         """Tell people about an event."""
 
 
-class Interrupted(Exception):
+class EndAskedError(Exception):
     """The process was asked to end."""
 
 
-class Faulty(UserError):
+class StackError(UserError):
     """The stack does not do what the script waits for; one line says what."""
 
 
@@ -112,16 +112,18 @@ class EpisodeScript:
         )
         self._hands.say('all processes are up')
 
-    def play(self, first: bool) -> Episode:
-        """Play one episode; return how it went.
+    def play(self, seed: int, untouched: bool) -> Episode:
+        """Play the episode of ``seed``; return how it went.
 
         Args:
-            first: take the world as it is instead of asking for the next one.
+            seed: the world is reset until it shows this one.
+            untouched: whether a world that shows it already is fresh.
         """
-        if not first:
-            self._next_world()
         stage, hands = self._stage, self._hands
-        seed = int(stage.outcome['seed'])
+        if not untouched:
+            self._next_world()
+        while int(stage.outcome['seed']) < seed:
+            self._next_world()
         words = self._instruction or str(stage.outcome['instruction'])
         hands.say(f'episode of seed {seed}: {words}')
         hands.instruct(words)
@@ -148,7 +150,7 @@ class EpisodeScript:
         seed = self._stage.outcome['seed']
         accepted, words = self._hands.reset_world()
         if not accepted:
-            raise Faulty(f'the simulator did not reset: {words}')
+            raise StackError(f'the simulator did not reset: {words}')
         self._wait(
             lambda: self._stage.outcome['seed'] != seed,
             _RESET_S,
@@ -161,7 +163,7 @@ class EpisodeScript:
         accepted, words = self._hands.enable()
         while not accepted:
             if time.monotonic() > deadline_s:
-                raise Faulty(f'the controller does not arm: {words}')
+                raise StackError(f'the controller does not arm: {words}')
             self._sleep(0.5)
             accepted, words = self._hands.enable()
         self._wait(
@@ -194,11 +196,11 @@ class EpisodeScript:
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
-            raise Interrupted
+            raise EndAskedError
 
     def _wait(self, met: Callable[[], bool], limit_s: float, why: Callable[[], str]) -> None:
         deadline_s = time.monotonic() + limit_s
         while not met():
             if time.monotonic() > deadline_s:
-                raise Faulty(f'{why()} after {limit_s:g} s; see the logs of the processes')
+                raise StackError(f'{why()} after {limit_s:g} s; see the logs of the processes')
             self._sleep(_POLL_S)

@@ -18,7 +18,7 @@ from flash_wam_ros.bringup.interface import CAMERAS, image_topic, predicted_topi
 from flash_wam_ros.core import NS_PER_S, check_fields, number, words
 from flash_wam_ros.evaluate.results import Results, Setting
 from flash_wam_ros.nodes.asking import Asker
-from flash_wam_ros.nodes.episodes import EpisodeScript, Faulty, Interrupted, Stage
+from flash_wam_ros.nodes.episodes import EndAskedError, EpisodeScript, StackError, Stage
 from flash_wam_ros.nodes.images import ns_of, pixels_of
 from flash_wam_ros.nodes.running import BaseNode, run
 from flash_wam_ros.nodes.sim_messages import outcome_of
@@ -134,17 +134,17 @@ class OperatorNode(BaseNode):
         script = EpisodeScript(self._stage, self, p.timeout_s, p.instruction, self._stop)
         try:
             script.prepare()
-            while len(self._results.episodes) < p.episodes:
-                first = not self._results.episodes
-                self._results.add(script.play(first=first))
+            begun = len(self._results.episodes)
+            for count in range(begun, p.episodes):
+                self._results.add(script.play(p.seed + count, untouched=count == begun))
             for line in summary_lines(self._results, np.array(self._stage.latency_s)):
                 self.say(line)
             done = self._results.successes == len(self._results.episodes)
             self.exit_code = 0 if done else 1
-        except Faulty as error:
+        except StackError as error:
             self.say(str(error))
             self.exit_code = 1
-        except Interrupted:
+        except EndAskedError:
             self.exit_code = 0
 
     def instruct(self, words: str) -> None:

@@ -1,0 +1,45 @@
+"""``flash-wam demo``: the whole stack on a simulated G1, one task, start to end."""
+
+import argparse
+from pathlib import Path
+
+from flash_wam_ros.bringup.processes import BringupConfig
+from flash_wam_ros.cli.stack import add_world_arguments, log_folder, run_stack, say, world_options
+
+HELP = 'Start the simulated G1 and let it do one task; exit code 0 if it succeeded, 1 if not.'
+EXAMPLE = 'flash-wam demo --task red_bottle --policy expert --out out/demo --record-video'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_world_arguments(parser)
+    parser.add_argument('--episodes', type=int, default=1, help='episodes to run, one seed each')
+    parser.add_argument('--timeout', type=float, default=60.0, help='give an episode up [s]')
+    parser.add_argument('--out', help='folder for logs, results and video')
+    parser.add_argument(
+        '--record-video', action='store_true', help='write video.mp4: cameras above imagination'
+    )
+    parser.add_argument('--json', help='file for the results')
+    parser.add_argument('--headless', action='store_true', help='open no window (none is opened)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo."""
+    folder = log_folder(args.out)
+    video = str(folder / 'video.mp4') if args.record_video else ''
+    results = args.json or str(folder / 'results.json')
+    Path(results).unlink(missing_ok=True)
+    config = BringupConfig(
+        robot='sim',
+        operator=True,
+        episodes=args.episodes,
+        timeout_s=args.timeout,
+        video=video,
+        results=results,
+        **world_options(args),
+    )
+    code = run_stack(config, folder, loud=('operator',))
+    for path in (video, results):
+        if path and Path(path).exists():
+            say(f'wrote {path}')
+    return code
