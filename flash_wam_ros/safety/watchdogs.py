@@ -23,6 +23,7 @@ class LowstateWatch:
         self._bad_sample: str | None = None
         self._first_crc: deque[tuple[int, int]] = deque()
         self._moved_rad = 0.0
+        self._unseen_rad = 0.0
         self._last_command: np.ndarray | None = None
 
     def observe(self, state: RobotState | None, command: np.ndarray | None, now_ns: int) -> None:
@@ -35,8 +36,10 @@ class LowstateWatch:
         if last is not None and state.received_mono_ns == last.received_mono_ns:
             return
         self._bad_sample = self._sample_fault(last, state)
-        if last is None or _values_differ(last, state):
-            self._moved_rad = 0.0
+        # Motion counts only once a sample has had the chance to show it: silence is not frozen.
+        frozen = last is not None and not _values_differ(last, state)
+        self._moved_rad = self._moved_rad + self._unseen_rad if frozen else 0.0
+        self._unseen_rad = 0.0
         self._last = state
 
     def fault(self, now_ns: int) -> str | None:
@@ -83,7 +86,7 @@ class LowstateWatch:
 
     def _count_motion(self, command: np.ndarray | None) -> None:
         if command is not None and self._last_command is not None:
-            self._moved_rad += float(np.abs(command - self._last_command).max())
+            self._unseen_rad += float(np.abs(command - self._last_command).max())
         self._last_command = command
 
     def _count_crc(self, errors: int, now_ns: int) -> None:
