@@ -23,6 +23,10 @@ COMMANDS: dict[str, Entry] = {
         'flash_wam_ros.cli.bench_stack',
         'time the running stack: rates, lost frames, camera to command',
     ),
+    'bench link': Entry(
+        'flash_wam_ros.cli.bench_link',
+        'time the wire between controller and robot: rates, round trip, CPU',
+    ),
     'demo': Entry(
         'flash_wam_ros.cli.demo', 'start the simulated G1 and do one task, start to end'
     ),

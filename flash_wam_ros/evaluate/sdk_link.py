@@ -73,6 +73,8 @@ class LinkFigures:
         command_hz: commands obeyed by the robot per second.
         round_trip_p50_ms: median of the round trip [ms].
         round_trip_p99_ms: its 99th percentile [ms].
+        write_p50_us: median cost of one command, CRC and grippers' included [us].
+        read_p50_us: median cost of reading one new state, CRC checked [us].
         robot_cpu: share of one core that the robot's process used.
         controller_cpu: the same of the controller's end, fast polling included.
         crc_errors: states refused.
@@ -83,6 +85,8 @@ class LinkFigures:
     command_hz: float
     round_trip_p50_ms: float
     round_trip_p99_ms: float
+    write_p50_us: float
+    read_p50_us: float
     robot_cpu: float
     controller_cpu: float
     crc_errors: int
@@ -140,6 +144,8 @@ class _Driver:
         self._sent_s: dict[int, float] = {}
         self._last_tick = 0
         self.round_trips_s: list[float] = []
+        self.writes_s: list[float] = []
+        self.reads_s: list[float] = []
         self.commands = 0
         self.seen = 0
 
@@ -149,20 +155,27 @@ class _Driver:
         q = np.zeros(NUM_ARM_SDK)
         q[0] = code / _CODES
         still = np.zeros(NUM_ARM_SDK)
+        command = RobotCommand(
+            weight=1.0, q=q, dq=still, tau=still, kp=ARM_KP, kd=ARM_KD, gripper_q=np.zeros(2)
+        )
         self._sent_s[code] = time.monotonic()
-        self._port.write(RobotCommand(weight=1.0, q=q, dq=still, tau=still, kp=ARM_KP, kd=ARM_KD))
+        self._port.write(command)
+        self.writes_s.append(time.monotonic() - self._sent_s[code])
         self.commands += 1
 
     def watch(self) -> RobotState | None:
         """Read once; record the round trip of the command that a new state shows."""
+        start_s = time.monotonic()
         state = self._port.read()
+        now_s = time.monotonic()
         if state is None or state.tick == self._last_tick:
             return state
         self._last_tick = state.tick
+        self.reads_s.append(now_s - start_s)
         self.seen += 1
         sent_s = self._sent_s.pop(round(float(state.q[FIRST_ARM_SDK]) * _CODES), None)
         if sent_s is not None:
-            self.round_trips_s.append(time.monotonic() - sent_s)
+            self.round_trips_s.append(now_s - sent_s)
         return state
 
     def run(self, duration_s: float) -> None:
@@ -205,6 +218,8 @@ def measure_link(*, domain: int, interface: str = 'lo', duration_s: float = 10.0
         command_hz=obeyed / wall_s,
         round_trip_p50_ms=float(p50_ms),
         round_trip_p99_ms=float(p99_ms),
+        write_p50_us=float(np.median(driver.writes_s)) * 1e6,
+        read_p50_us=float(np.median(driver.reads_s)) * 1e6,
         robot_cpu=robot_cpu_s / robot_wall_s,
         controller_cpu=used_s / wall_s,
         crc_errors=last.crc_errors,
