@@ -6,6 +6,7 @@ import numpy as np
 
 from flash_wam_ros.robots.g1_layout import ARM_KD, ARM_KP, BODY, POLICY
 from flash_wam_ros.sim.experts import Expert
+from flash_wam_ros.sim.experts.expert import POINT_S
 from flash_wam_ros.sim.motors import MotorTargets
 from flash_wam_ros.sim.world import Outcome, World
 
@@ -66,14 +67,14 @@ def run_expert(
         outcome = world.outcome()
         if outcome.success or outcome.over:
             break
-    positions = np.array(trail)[:, :14]
-    speeds = np.diff(positions, axis=0) / CONTROL_S
+    coarse = np.array(trail)[:: round(POINT_S / CONTROL_S), :14]
+    speeds = np.diff(coarse, axis=0) / (round(POINT_S / CONTROL_S) * CONTROL_S)
     return Run(
         outcome=world.outcome(),
         time_s=time_s,
         trail=np.array(trail),
         fastest_rad_s=float(np.abs(speeds).max()),
-        steepest_rad_s2=float(np.abs(np.diff(speeds, axis=0)).max() / CONTROL_S),
+        steepest_rad_s2=float(np.abs(np.diff(speeds, axis=0)).max() / POINT_S),
     )
 
 

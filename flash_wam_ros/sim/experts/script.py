@@ -25,6 +25,7 @@ class Phase(Enum):
     """Where a script stands."""
 
     APPROACH = 'approach'
+    REACH = 'reach'
     CLOSE = 'close'
     LIFT = 'lift'
     CARRY = 'carry'
@@ -120,7 +121,12 @@ class HandScript:
         return _RULES[self.phase](self, view)
 
     def _after_approach(self, view: View) -> Phase:
-        return Phase.CLOSE if self._at(view, self._grasp(view)) else Phase.APPROACH
+        return Phase.REACH if self._behind(view) else Phase.APPROACH
+
+    def _after_reach(self, view: View) -> Phase:
+        if self._at(view, self._grasp(view)):
+            return Phase.CLOSE
+        return Phase.REACH if self._behind(view, loose=4.0) else Phase.APPROACH
 
     def _after_close(self, view: View) -> Phase:
         measured, sent = view.jaws_m[self.side], view.jaws_sent_m[self.side]
@@ -158,6 +164,7 @@ class HandScript:
         if self.phase is Phase.APPROACH:
             return self._approaching(view)
         hand, jaws_m = {
+            Phase.REACH: lambda: (self._grasp(view), FINGER_TRAVEL_M),
             Phase.CLOSE: lambda: (self._anchor, _CLOSED_M),
             Phase.LIFT: lambda: (self._lifted(), _CLOSED_M),
             Phase.CARRY: lambda: (self._hovering(view), _CLOSED_M),
@@ -170,19 +177,20 @@ class HandScript:
         return [Move(hand=hand, jaws_m=jaws_m)]
 
     def _approaching(self, view: View) -> list[Move]:
-        """Go behind the thing, then forward along the fingers; skip what lies behind already."""
+        """Go behind the thing, then forward along the fingers."""
         grasp = self._grasp(view)
-        moves = [Move(hand=grasp, jaws_m=FINGER_TRAVEL_M)]
-        ahead = (
-            grasp.rotation()
-            .inverse()
-            .apply(grasp.translation() - view.hands[self.side].translation())
-        )
-        turned = gap(grasp, view.hands[self.side])[1]
-        inside = np.linalg.norm(ahead[1:]) < 0.015 and -0.02 < ahead[0] < _APPROACH_M + 0.02
-        if not (inside and turned < 2 * _NEAR_RAD):
-            moves.insert(0, Move(hand=backed(grasp, _APPROACH_M), jaws_m=FINGER_TRAVEL_M))
-        return moves
+        return [
+            Move(hand=pose, jaws_m=FINGER_TRAVEL_M) for pose in (backed(grasp, _APPROACH_M), grasp)
+        ]
+
+    def _behind(self, view: View, loose: float = 1.0) -> bool:
+        """Return whether the way along the fingers leads to the thing, which is near."""
+        grasp, measured = self._grasp(view), view.hands[self.side]
+        way = grasp.translation() - measured.translation()
+        ahead = grasp.rotation().inverse().apply(way)
+        aside_m, turned_rad = float(np.linalg.norm(ahead[1:])), gap(grasp, measured)[1]
+        near = -0.02 < ahead[0] < _APPROACH_M + loose * 0.005
+        return near and aside_m < loose * _NEAR_M and turned_rad < loose * _NEAR_RAD
 
     def _grasp(self, view: View) -> mink.SE3:
         point = view.place(self._grip.thing) + np.array([0.0, 0.0, self._grip.height_m])
@@ -225,6 +233,7 @@ class HandScript:
 
 _RULES: dict[Phase, Callable[[HandScript, View], Phase]] = {
     Phase.APPROACH: HandScript._after_approach,
+    Phase.REACH: HandScript._after_reach,
     Phase.CLOSE: HandScript._after_close,
     Phase.LIFT: HandScript._after_lift,
     Phase.CARRY: HandScript._after_carry,

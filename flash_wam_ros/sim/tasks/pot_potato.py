@@ -43,6 +43,7 @@ class PotPotato(Task):
         """Add pot, lid and potato; origins: pot's foot, underside of the rim, potato's middle."""
         _add_pot(spec)
         _add_lid(spec)
+        _let_lid_rest(spec)
         potato = add_free_body(spec, 'potato')
         geom = add_shape(potato, _ELLIPSOID, POTATO_HALF_M, name='potato', mass_kg=0.11)
         geom.condim = 6
@@ -123,13 +124,30 @@ def _add_pot(spec: mujoco.MjSpec) -> None:
         )
 
 
+def _let_lid_rest(spec: mujoco.MjSpec) -> None:
+    """Let the lid touch the pot at four places of the rim only: a quarter of the contacts."""
+    spec.add_exclude(bodyname1='pot', bodyname2='lid')
+    for part in range(0, WALL_PARTS, WALL_PARTS // 4):
+        for plate in ('lid', 'lid_lip'):
+            pair = spec.add_pair(geomname1=f'pot_wall_{part}', geomname2=plate)
+            pair.condim = 3
+            pair.friction = [0.5, 0.5, 0.005, 0.0001, 0.0001]
+
+
 def _add_lid(spec: mujoco.MjSpec) -> None:
     """Add a disc with a knob, and a smaller disc below that keeps it centred on the pot."""
     lid = add_free_body(spec, 'lid')
     add_shape(
         lid, _CYLINDER, (LID_RADIUS_M, LID_M / 2), name='lid', pos=(0, 0, LID_M / 2), mass_kg=0.09
     )
-    add_shape(lid, _CYLINDER, (POT_RADIUS_M - 0.012, 0.003), pos=(0, 0, -0.003), mass_kg=0.02)
+    add_shape(
+        lid,
+        _CYLINDER,
+        (POT_RADIUS_M - 0.012, 0.003),
+        name='lid_lip',
+        pos=(0, 0, -0.003),
+        mass_kg=0.02,
+    )
     add_shape(
         lid,
         _CYLINDER,
