@@ -154,6 +154,7 @@ class LeRobotWriter:
         """
         target = self._staging / _name(self.total_episodes)
         with storing(target):
+            self._staging.mkdir(exist_ok=True)
             folder.replace(target)
         self._add(read_staged(target))
 
