@@ -113,7 +113,7 @@ def load_pipeline(
         _part(VAE, folder, base), weight_dtype=dtype, dtype=transformer.dtype, device=device
     )
     text = load_text(_part(TEXT, folder, base).parent, dtype=dtype, device=device)
-    _check_parts(config, codec, text)
+    check_parts(config, codec, text)
     return Pipeline(config=config, transformer=transformer, codec=codec, text=text)
 
 
@@ -240,12 +240,17 @@ def _choose(loaders: Mapping[str, Callable[[], Any]], name: Any, folder: Path) -
     return loaders[name]()
 
 
-def _check_parts(config: WamConfig, codec: VideoCodec, text: TextEncoder) -> None:
-    pairs = (
-        ('latent channels', 'video codec', codec.latent_channels, config.model.in_channels),
-        ('pixels a latent', 'video codec', codec.spatial_factor, config.canvas.spatial_factor),
-        ('text channels', 'text encoder', text.text_dim, config.model.text_dim),
-    )
+def check_parts(
+    config: WamConfig, codec: VideoCodec | None = None, text: TextEncoder | None = None
+) -> None:
+    """Raise UserError unless the parts given have the sizes that the network expects."""
+    pairs: list[tuple[str, str, int, int]] = []
+    if codec is not None:
+        channels, pixels = config.model.in_channels, config.canvas.spatial_factor
+        pairs.append(('latent channels', 'video codec', codec.latent_channels, channels))
+        pairs.append(('pixels a latent', 'video codec', codec.spatial_factor, pixels))
+    if text is not None:
+        pairs.append(('text channels', 'text encoder', text.text_dim, config.model.text_dim))
     for what, part, found, expected in pairs:
         if found != expected:
             raise UserError(
