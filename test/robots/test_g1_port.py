@@ -138,6 +138,16 @@ def test_the_port_keeps_its_state_when_the_robot_leaves(pair):
     assert port.read() is before
 
 
+def test_allies_do_not_count_each_other_but_everybody_else_does(sdk_domain):
+    with (
+        G1Port(sdk_domain, 'lo', ally='ours') as one,
+        G1Port(sdk_domain, 'lo', ally='ours') as two,
+        G1Port(sdk_domain, 'lo', ally='theirs') as stranger,
+    ):
+        wait_for(lambda: stranger.other_writers() == 2, 'the count of both allies')
+        wait_for(lambda: (one.other_writers(), two.other_writers()) == (1, 1), 'one stranger')
+
+
 def test_an_interface_that_does_not_exist_is_one_clear_line():
     code = "from flash_wam_ros.robots.sdk.g1_port import G1Port; G1Port(55, 'nope0')"
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60)

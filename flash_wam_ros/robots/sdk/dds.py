@@ -98,9 +98,18 @@ class Reader:
             raise PortError(f'{self._topic}: DDS gave no sample ({error.msg})') from error
         return [sample.data for sample in samples if isinstance(sample, self._fast)]
 
-    def writers(self) -> int:
-        """Return how many publications are matched."""
-        return len(self._reader.get_matched_publications())
+    def writers(self, except_mark: bytes = b'') -> int:
+        """Return how many publications are matched, without those that carry ``except_mark``."""
+        handles = self._reader.get_matched_publications()
+        return len(handles) - sum(self._marked(handle, except_mark) for handle in handles)
+
+    def _marked(self, handle: int, mark: bytes) -> bool:
+        if not mark:
+            return False
+        from cyclonedds.qos import Policy
+
+        publication = self._reader.get_matched_publication_data(handle)
+        return publication is not None and Policy.Userdata(mark) in publication.qos
 
 
 class Participant:
@@ -126,9 +135,18 @@ class Participant:
             )
         return self._topics[topic]
 
-    def writer(self, topic: str, type_name: str) -> Writer:
-        """Return a writer with the SDK's own quality of service (reliable, keep last 1)."""
-        entity = _cyclonedds().pub.DataWriter(self._participant, self._topic(topic, type_name))
+    def writer(self, topic: str, type_name: str, *, mark: bytes = b'') -> Writer:
+        """Return a writer with the SDK's own quality of service (reliable, keep last 1).
+
+        ``mark`` is shown to those who ask who writes; see `Reader.writers`.
+        """
+        from cyclonedds.qos import Policy, Qos
+
+        entity = _cyclonedds().pub.DataWriter(
+            self._participant,
+            self._topic(topic, type_name),
+            qos=Qos(Policy.Userdata(mark)) if mark else None,
+        )
         return Writer(entity, fast_type(type_name), topic)
 
     def reader(self, topic: str, type_name: str, *, depth: int = 1, own: bool = True) -> Reader:

@@ -36,6 +36,7 @@ class G1Port:
         grippers: str = 'dex1',
         *,
         dex3_left_order: str = 'middle_first',
+        ally: str = '',
     ) -> None:
         """Join SDK ``domain`` (0 robot, 1 simulator) on network ``interface``.
 
@@ -44,6 +45,8 @@ class G1Port:
             interface: network interface, such as ``lo`` or ``eth0``.
             grippers: ``dex1``, ``dex3`` or ``none``.
             dex3_left_order: motor order of the left Dex3, ``middle_first`` or ``index_first``.
+            ally: a name shared by ports that take turns, such as a controller and the process
+                that takes over when it dies; they do not count each other as other writers.
 
         Raises:
             UserError: SDK missing, domain or interface unusable, unknown grippers.
@@ -52,7 +55,8 @@ class G1Port:
             raise UserError(f'unknown grippers {grippers!r}; {did_you_mean(grippers, GRIPPERS)}')
         self._participant = Participant(domain, interface)
         self._reader = self._participant.reader(LOW_STATE_TOPIC, LOW_STATE)
-        self._writer = self._participant.writer(ARM_SDK_TOPIC, LOW_CMD)
+        self._mark = ally.encode()
+        self._writer = self._participant.writer(ARM_SDK_TOPIC, LOW_CMD, mark=self._mark)
         self._rivals = self._participant.reader(ARM_SDK_TOPIC, LOW_CMD, own=False)
         self._grippers = _grippers(grippers, self._participant, dex3_left_order)
         self._command = LowCmdFrame()
@@ -140,8 +144,8 @@ class G1Port:
         return frame.seal()
 
     def other_writers(self) -> int:
-        """Return how many publications other than ours are matched on rt/arm_sdk."""
-        return 0 if self._closed else self._rivals.writers()
+        """Return how many publications other than ours and our allies' are on rt/arm_sdk."""
+        return 0 if self._closed else self._rivals.writers(except_mark=self._mark)
 
     def close(self) -> None:
         """Leave the domain; a second call does nothing."""
