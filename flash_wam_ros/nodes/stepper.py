@@ -96,9 +96,9 @@ class Stepper:
         if not observations:
             return
         start_ns, stamp_ns = self._now_ns(), observations[-1].stamp_ns
-        self._next_ns = stamp_ns + ns_from_s(self._policy.replan_s)
         try:
             output = self._policy.step(observations, sent)
+            self._next_ns = stamp_ns + ns_from_s(self._policy.replan_s)
         except Exception as error:  # whatever a policy raises, the node lives on
             self._next_ns = self._now_ns() + self._retry_ns
             self._say_failure(stamp_ns, start_ns, error)

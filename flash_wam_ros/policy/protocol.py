@@ -64,12 +64,14 @@ class Policy(Protocol):
     Attributes:
         cameras: the cameras whose frames it needs, () for none.
         privileged: whether it needs the simulator's object poses.
-        replan_s: time after an observation at which the next step should begin [s].
     """
 
     cameras: tuple[str, ...]
     privileged: bool
-    replan_s: float
+
+    @property
+    def replan_s(self) -> float:
+        """Return when the next step is due, after the newest chunk's observation [s]."""
 
     def reset(self, instruction: str, seed: int = 0) -> None:
         """Begin an episode: forget the history, take the instruction.

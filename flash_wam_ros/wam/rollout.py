@@ -101,16 +101,29 @@ class WamRollout:
         """Return the next chunk; see :meth:`WamSession.imagine_and_act`."""
         return self.session.imagine_and_act()
 
-    def pictures(self, result: ChunkResult) -> dict[str, np.ndarray]:
-        """Return camera name -> (T, h, w, 3) uint8 RGB imagined in a chunk just made.
+    @property
+    def newest_latent(self) -> Tensor:
+        """Return the (1, C, 1, H, W) latent of the newest look; the context of the next chunk."""
+        if self._newest is None:
+            raise UserError('nothing was seen yet, so nothing was imagined; see a look first')
+        return self._newest
+
+    def pictures(
+        self, result: ChunkResult, context: Tensor | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return camera name -> (T, h, w, 3) uint8 RGB imagined in a chunk.
 
         The newest seen latent is decoded in front of the imagined ones, as their context, and its
         picture is dropped. In the first chunk frame 0 is that latent itself.
+
+        Args:
+            result: the chunk.
+            context: ``newest_latent`` as it was when the chunk was made; None takes the present
+                one, which is right for a chunk just made.
         """
-        if self._newest is None:
-            raise UserError('nothing was seen yet, so nothing was imagined; see a look first')
+        context = self.newest_latent if context is None else context
         imagined = result.latents[:, :, result.executed_from :]
-        latents = torch.cat([self._newest.to(imagined), imagined], dim=2)
+        latents = torch.cat([context.to(imagined), imagined], dim=2)
         config, codec = self.pipeline.config, self.pipeline.codec
         shown = decode_canvas(config.canvas, codec, latents[0])
         return {camera: images[1:] for camera, images in shown.items()}

@@ -1,0 +1,83 @@
+"""``flash-wam evaluate``: run a policy on a task many times and count the successes."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from flash_wam_ros.core import UserError
+from flash_wam_ros.evaluate.results import Results, Setting
+from flash_wam_ros.evaluate.runner import episode_runner
+from flash_wam_ros.evaluate.statistics import wilson_interval
+
+HELP = 'run a policy on a task many times and count the successes'
+EXAMPLE = 'flash-wam evaluate --policy expert --task red_bottle --episodes 50 --seed 1000'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('--task', required=True, help='name of the task')
+    parser.add_argument('--policy', default='expert', help='name of the policy')
+    parser.add_argument('--model', default='', help='folder of the weights')
+    parser.add_argument('--episodes', type=int, default=50, help='number of episodes')
+    parser.add_argument('--seed', type=int, default=1000, help='seed of the first episode')
+    parser.add_argument(
+        '--through',
+        choices=('lockstep', 'ros'),
+        default='lockstep',
+        help='lockstep: one process, simulated time; ros: all processes, real time',
+    )
+    parser.add_argument('--json', type=Path, help='write the result here; taken up again if there')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate; return 0."""
+    if not args.episodes >= 1:
+        raise UserError(f'--episodes {args.episodes} must be at least 1')
+    if not args.seed >= 0:
+        raise UserError(f'--seed {args.seed} must be 0 or more')
+    setting = Setting(
+        task=args.task,
+        policy=args.policy,
+        seed=args.seed,
+        through=args.through,
+        model=args.model,
+    )
+    results = Results(setting, args.json)
+    console = Console()
+    done = len(results.episodes)
+    if done:
+        console.print(f'{args.json} holds {done} episodes; going on from there')
+    with episode_runner(setting) as run_episode, _progress(console) as progress:
+        bar = progress.add_task(f'{args.policy} on {args.task}', total=args.episodes)
+        progress.advance(bar, done)
+        for seed in range(args.seed + done, args.seed + args.episodes):
+            episode = run_episode(seed)
+            results.add(episode)
+            progress.advance(bar)
+            verdict = '[green]done[/]' if episode.success else '[red]failed[/]'
+            progress.console.print(
+                f'seed {seed}: {verdict} after {episode.duration_s:.1f} s: {episode.reason}'
+            )
+    _summary(console, results)
+    return 0
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _summary(console: Console, results: Results) -> None:
+    count = len(results.episodes)
+    lower, upper = wilson_interval(results.successes, count)
+    console.print(
+        f'{results.successes} of {count} episodes succeeded: '
+        f'{results.successes / count:.1%}, 95 % interval [{lower:.1%}, {upper:.1%}]'
+    )

@@ -1,0 +1,49 @@
+"""Episodes by setting: in lock step, or through the whole running stack."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+from flash_wam_ros.core import UserError, did_you_mean
+from flash_wam_ros.evaluate.results import Episode, Setting
+from flash_wam_ros.policy.registry import POLICIES, make_policy
+from flash_wam_ros.robots.g1_layout import ARM_KD, ARM_KP, ARM_SDK, POLICY, STATE
+from flash_wam_ros.safety import Controller, ControllerConfig, Plant
+from flash_wam_ros.sim.tasks import TASKS
+
+EpisodeRunner = Callable[[int], Episode]
+"""Runs the episode of a seed."""
+
+
+def g1_controller() -> Controller:
+    """Return a disarmed safety controller of the G1 with its default limits."""
+    plant = Plant(state=STATE, command=ARM_SDK, policy=POLICY, kp=ARM_KP, kd=ARM_KD)
+    return Controller(ControllerConfig(), plant)
+
+
+@contextmanager
+def episode_runner(setting: Setting) -> Iterator[EpisodeRunner]:
+    """Yield what runs the episodes of ``setting``; free everything afterwards.
+
+    Raises:
+        UserError: the task, the policy or its model is unknown.
+    """
+    for what, name, valid in (
+        ('task', setting.task, TASKS),
+        ('policy', setting.policy, POLICIES),
+    ):
+        if name not in valid:
+            raise UserError(f'unknown {what} {name!r}; {did_you_mean(name, valid)}')
+    with _lockstep(setting) as run_episode:
+        yield run_episode
+
+
+@contextmanager
+def _lockstep(setting: Setting) -> Iterator[EpisodeRunner]:
+    from flash_wam_ros.evaluate.lockstep import Lockstep
+    from flash_wam_ros.sim.cameras import CameraRenderer
+    from flash_wam_ros.sim.world import World, WorldConfig
+
+    policy = make_policy(setting.policy, task=setting.task, model=setting.model)
+    world = World(WorldConfig(task=setting.task))
+    with CameraRenderer(world) if policy.cameras else nullcontext() as cameras:
+        yield Lockstep(world, policy, g1_controller, cameras).episode
