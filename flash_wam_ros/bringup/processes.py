@@ -32,6 +32,7 @@ class BringupConfig:
     rviz: bool = switch(False, 'show paths and pictures in rviz (full ROS 2 only)')
     seed: int = number(0, 0, 2**31 - 1, 'first seed of the simulated world')
     operator: bool = switch(False, 'enable and judge without a person; simulation only')
+    judge: bool = switch(True, 'end episodes; false lets the first one go on and on')
     episodes: int = number(1, 1, 100_000, 'episodes that the operator runs')
     timeout_s: float = number(60.0, 1.0, 3600.0, 'when the operator gives an episode up [s]')
     results: str = words('', 'file for the results of the operator (JSON); empty for none')
@@ -167,6 +168,7 @@ def _operator(config: BringupConfig) -> list[Process]:
         'policy': config.policy,
         'model': config.model,
         'seed': config.seed,
+        'judge': config.judge,
         'episodes': config.episodes,
         'timeout_s': config.timeout_s,
         'instruction': config.instruction,
@@ -180,7 +182,7 @@ def _probe(config: BringupConfig) -> list[Process]:
     if config.probe_s == 0:
         return []
     parameters: dict[str, Scalar] = {
-        'seconds': config.probe_s,
+        'duration_s': config.probe_s,
         'output': config.measures,
         **_sdk(config),
     }

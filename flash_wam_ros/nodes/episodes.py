@@ -124,11 +124,7 @@ class EpisodeScript:
             self._next_world()
         while int(stage.outcome['seed']) < seed:
             self._next_world()
-        words = self._instruction or str(stage.outcome['instruction'])
-        hands.say(f'episode of seed {seed}: {words}')
-        hands.instruct(words)
-        self._enable()
-        stage.begin()
+        self._begin()
         before = Counter(stage.interventions)
         begun_s = time.monotonic()
         success, reason = self._watch(begun_s)
@@ -145,6 +141,22 @@ class EpisodeScript:
         )
         self._release()
         return episode
+
+    def keep_going(self) -> None:
+        """Begin an episode and let it go on until the process is to end."""
+        self._begin()
+        while self._stage.state in READY:
+            self._sleep(_POLL_S)
+        raise StackError(f'the controller went to {self._stage.state}: {self._stage.cause}')
+
+    def _begin(self) -> None:
+        """Say what to do and let the controller take the arms."""
+        stage = self._stage
+        words = self._instruction or str(stage.outcome['instruction'])
+        self._hands.say(f'episode of seed {stage.outcome["seed"]}: {words}')
+        self._hands.instruct(words)
+        self._enable()
+        stage.begin()
 
     def _next_world(self) -> None:
         seed = self._stage.outcome['seed']

@@ -15,7 +15,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Bool, String
 
 from flash_wam_ros.bringup.interface import CAMERAS, image_topic, predicted_topic
-from flash_wam_ros.core import NS_PER_S, check_fields, number, words
+from flash_wam_ros.core import NS_PER_S, check_fields, number, switch, words
 from flash_wam_ros.evaluate.results import Results, Setting
 from flash_wam_ros.nodes.asking import Asker
 from flash_wam_ros.nodes.episodes import EndAskedError, EpisodeScript, StackError, Stage
@@ -40,6 +40,7 @@ class OperatorParameters:
     model: str = words('', 'weights that are judged, for the results')
     seed: int = number(0, 0, 2**31 - 1, 'seed of the first episode, for the results')
     episodes: int = number(1, 1, 100_000, 'episodes to run')
+    judge: bool = switch(True, 'end episodes; false lets the first one go on and on')
     timeout_s: float = number(60.0, 1.0, 3600.0, 'when an episode is given up [s]')
     instruction: str = words('', "what to say; empty for the task's own words")
     results: str = words('', 'file for the results (JSON); empty for none')
@@ -134,6 +135,8 @@ class OperatorNode(BaseNode):
         script = EpisodeScript(self._stage, self, p.timeout_s, p.instruction, self._stop)
         try:
             script.prepare()
+            if not p.judge:
+                script.keep_going()
             begun = len(self._results.episodes)
             for count in range(begun, p.episodes):
                 self._results.add(script.play(p.seed + count, untouched=count == begun))

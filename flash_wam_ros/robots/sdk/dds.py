@@ -92,11 +92,19 @@ class Reader:
 
     def take(self) -> list[bytes]:
         """Return the waiting samples, oldest first, at most ``depth``; never blocks."""
+        return [data for data, _ in self.take_stamped()]
+
+    def take_stamped(self) -> list[tuple[bytes, int]]:
+        """Return the waiting samples and when each was written, in system time [ns]."""
         try:
             samples = self._reader.take(N=self._depth + 1)  # one more: a writer's farewell
         except self._dds_error as error:
             raise PortError(f'{self._topic}: DDS gave no sample ({error.msg})') from error
-        return [sample.data for sample in samples if isinstance(sample, self._fast)]
+        return [
+            (sample.data, sample.sample_info.source_timestamp)
+            for sample in samples
+            if isinstance(sample, self._fast)
+        ]
 
     def writers(self, except_mark: bytes = b'') -> int:
         """Return how many publications are matched, without those that carry ``except_mark``."""
