@@ -94,6 +94,7 @@ class Controller:
         self._now_ns: int | None = None
         self._ros_ns = 0
         self._operator_lost_ns: int | None = None
+        self._distrusted = False
 
     @property
     def state(self) -> ControllerState:
@@ -230,6 +231,7 @@ class Controller:
         self._loop.observe(now_ns)
         sent = self._last_command.q if self._last_command is not None else None
         self._lowstate.observe(state, sent, now_ns)
+        self._distrusted |= self._lowstate.fault(now_ns) is not None
         if self._loop.gap_s > self.config.max_step_s:
             self._mover.filter.rest()
         jump = self._clock.observe(now_ns, ros_ns)
@@ -338,8 +340,11 @@ class Controller:
             self._ramp.fall(gap_s, config.release_ramp_s)
 
     def _measured(self) -> np.ndarray | None:
-        """Return the measured (J,) positions on the policy's layout, None if not trustworthy."""
-        if self._state is None or self._lowstate.fault(self._now_ns or 0) is not None:
+        """Return the measured (J,) positions on the policy's layout, None if not to be trusted.
+
+        Once lowstate was wrong it moves the arms no more until the operator has acted.
+        """
+        if self._state is None or self._distrusted:
             return None
         return self.plant.measured(self._state)[self._policy_in_state]
 
@@ -405,6 +410,8 @@ class Controller:
     def _to(self, target: ControllerState, cause: str) -> None:
         self.machine.to(target, cause, self._now_ns or 0)
         self._operator_lost_ns = None
+        if target in (_S.ARMING, _S.HOLDING, _S.PARKING):
+            self._distrusted = False
         if target is _S.PARKING:
             self._mover.leave_park()
         if target is not _S.TRACKING:

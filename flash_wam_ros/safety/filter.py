@@ -20,8 +20,8 @@ from ruckig import ControlInterface, InputParameter, Ruckig, Synchronization, Tr
 # Room for rounding when a stop trajectory is compared with a limit [rad or m].
 _ROUNDING = 1e-9
 # What rounding leaves of a motion that has come to rest [rad/s, rad/s^2].
-_STILL_RAD_S = 1e-9
-_STILL_RAD_S2 = 1e-6
+_STILL_RAD_S = 1e-12
+_STILL_RAD_S2 = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,8 +120,7 @@ class TrajectoryFilter:
     @property
     def at_rest(self) -> bool:
         """Return whether no joint moves."""
-        still = (np.abs(self.dq) < _STILL_RAD_S) & (np.abs(self.ddq) < _STILL_RAD_S2)
-        return bool(still.all())
+        return not (self.dq.any() or self.ddq.any())
 
     @property
     def lag_s(self) -> np.ndarray:
@@ -219,4 +218,5 @@ class TrajectoryFilter:
         self._set(np.array(trajectory.at_time(time_s)))
 
     def _set(self, state: np.ndarray) -> None:
-        self.q, self.dq, self.ddq = state
+        moving = (np.abs(state[1]) > _STILL_RAD_S) | (np.abs(state[2]) > _STILL_RAD_S2)
+        self.q, self.dq, self.ddq = state[0], state[1] * moving, state[2] * moving
