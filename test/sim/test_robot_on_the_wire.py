@@ -49,7 +49,7 @@ def test_the_elbow_bends_and_the_gripper_closes_as_commanded_and_a_reset_puts_th
         port.write(command)
         state = port.read()
         bend = state.q[FIRST_ARM_SDK + ELBOW] - start.q[FIRST_ARM_SDK + ELBOW]
-        return bend > 0.25 and abs(state.gripper_q[0] - 0.02) < 0.002
+        return bend > 0.25 and np.allclose(state.gripper_q, 0.02, atol=0.002)
 
     wait_for(arrived, 'the bent elbow')
     port.write(dataclasses.replace(command, weight=0.0))
