@@ -82,12 +82,12 @@ def pot_potato(homes: Homes) -> dict[str, HandScript]:
         Grip(
             thing='potato',
             height_m=0.006,
-            lift_m=0.10,
+            lift_m=0.12,
             heading=lambda view: view.heading('potato'),
         ),
         Delivery(
             place=lambda view: view.place('pot') + np.array([0.0, 0.0, POT_HEIGHT_M + 0.005]),
-            hover_m=0.03,
+            hover_m=0.055,
             allowed=open_and_free,
             satisfied=potato_in,
         ),

@@ -107,8 +107,12 @@ class HandScript:
         elif phase is Phase.BACK_OFF:
             retreat = backed(view.hands[self.side], _APPROACH_M)
             self._anchor = raised(retreat, np.array([0.0, 0.0, 0.03]))
-        elif phase is Phase.RELEASE:
-            self._anchor = self._lowered(view)
+        elif phase is Phase.CARRY:
+            assert self._delivery is not None
+            above = np.array([0.0, 0.0, self._delivery.hover_m])
+            self._anchor = raised(self._delivered(view), above)
+        elif phase is Phase.LOWER:
+            self._anchor = self._delivered(view)
         elif phase is Phase.RETREAT:
             self._anchor = backed(self._anchor, _APPROACH_M)
         self.phase = phase
@@ -141,10 +145,10 @@ class HandScript:
         return Phase.CARRY if self._at(view, self._lifted(), loose=2.5) else Phase.LIFT
 
     def _after_carry(self, view: View) -> Phase:
-        return Phase.LOWER if self._at(view, self._hovering(view)) else Phase.CARRY
+        return Phase.LOWER if self._at(view, self._anchor) else Phase.CARRY
 
     def _after_lower(self, view: View) -> Phase:
-        return Phase.RELEASE if self._at(view, self._lowered(view)) else Phase.LOWER
+        return Phase.RELEASE if self._at(view, self._anchor) else Phase.LOWER
 
     def _after_release(self, view: View) -> Phase:
         opened = view.jaws_m[self.side] > 0.8 * FINGER_TRAVEL_M
@@ -167,8 +171,8 @@ class HandScript:
             Phase.REACH: lambda: (self._grasp(view), FINGER_TRAVEL_M),
             Phase.CLOSE: lambda: (self._anchor, _CLOSED_M),
             Phase.LIFT: lambda: (self._lifted(), _CLOSED_M),
-            Phase.CARRY: lambda: (self._hovering(view), _CLOSED_M),
-            Phase.LOWER: lambda: (self._lowered(view), _CLOSED_M),
+            Phase.CARRY: lambda: (self._anchor, _CLOSED_M),
+            Phase.LOWER: lambda: (self._anchor, _CLOSED_M),
             Phase.RELEASE: lambda: (self._anchor, FINGER_TRAVEL_M),
             Phase.RETREAT: lambda: (self._anchor, FINGER_TRAVEL_M),
             Phase.DONE: lambda: (self._home, FINGER_TRAVEL_M),
@@ -201,11 +205,7 @@ class HandScript:
     def _lifted(self) -> mink.SE3:
         return raised(self._anchor, np.array([0.0, 0.0, self._grip.lift_m]))
 
-    def _hovering(self, view: View) -> mink.SE3:
-        assert self._delivery is not None
-        return raised(self._lowered(view), np.array([0.0, 0.0, self._delivery.hover_m]))
-
-    def _lowered(self, view: View) -> mink.SE3:
+    def _delivered(self, view: View) -> mink.SE3:
         """Return the hand pose that brings the thing, as it is held now, to its place."""
         assert self._delivery is not None
         place = self._delivery.place(view)

@@ -13,10 +13,9 @@ _SAMPLES = round(HORIZON_S / SAMPLE_S) + 1
 _SPEED_RAD_S, _ACCELERATION_RAD_S2, _JERK_RAD_S3 = 1.3, 5.0, 45.0
 _JAWS_M_S = 0.12
 _DOFS = 7
-# An arm at rest starts a little later than it could: by the time the plan arrives at the
-# controller, its first points are past, and a start that was missed would be a jump.
-_REST_RAD_S = 0.02
-_WAIT_SAMPLES = 6
+# A plan repeats this much of the one before: by the time it reaches the controller its first
+# points are past, and a change among them would be a jump.
+_COMMITTED = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,16 +49,12 @@ def run_through(start: Track, at: int, goals: Sequence[tuple[np.ndarray, float]]
         at: the sample of it at which the new motion begins.
         goals: (7,) positions and jaw travel each; the arm rests at each of them in between.
     """
-    state = (start.q[at], start.dq[at], start.ddq[at])
-    pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    jaws = [float(start.jaws_m[at])]
-    goal_m = jaws[0]
-    used = 0
-    if np.abs(start.dq[at]).max() < _REST_RAD_S:
-        used = _WAIT_SAMPLES
-        zeros = np.zeros((used, _DOFS))
-        pieces.append((zeros + state[0], zeros, zeros))
-        jaws *= used + 1
+    begin = min(at + _COMMITTED, _SAMPLES - 1)
+    state = (start.q[begin], start.dq[begin], start.ddq[begin])
+    pieces = [(start.q[at:begin], start.dq[at:begin], start.ddq[at:begin])]
+    jaws = list(start.jaws_m[at : begin + 1])
+    goal_m = jaws[-1]
+    used = begin - at
     offset = 0.0
     for target, goal_m in goals:
         piece, offset = _ride(state, target, _SAMPLES - used, offset)
