@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from flash_wam_ros.core import UserError
+from flash_wam_ros.core import UserError, did_you_mean
 from flash_wam_ros.data.files import write_json
 from flash_wam_ros.data.latents import (
     DTYPES,
@@ -67,7 +67,11 @@ def encode_dataset(
             made before it stay and are not made again.
     """
     for camera in spec.sizes:
-        reader.info.feature(camera)
+        if camera not in reader.info.cameras:
+            raise UserError(
+                f'{reader.root} has no camera {camera!r}; '
+                f'{did_you_mean(camera, reader.info.cameras)}'
+            )
     if spec.temporal_factor != codec.temporal_factor:
         raise UserError(
             f"temporal factor {spec.temporal_factor} is not the codec's {codec.temporal_factor}"

@@ -24,6 +24,7 @@ from flash_wam_ros.data.lerobot import LeRobotReader
 from flash_wam_ros.data.segments import EpisodeSegment, all_segments
 
 CACHE_FOLDER = 'latents'
+WHOLE = slice(None)
 SPEC_NAME = 'cache.json'
 TENSOR_NAME = 'latent'
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
@@ -123,8 +124,8 @@ class LatentStore(Protocol):
     def grid(self, index: int) -> FrameGrid:
         """Return which frames of a segment were encoded."""
 
-    def load(self, index: int, camera: str) -> Tensor:
-        """Return the latents (C, F, h, w) of a segment; UserError if missing or damaged."""
+    def load(self, index: int, camera: str, frames: slice = WHOLE) -> Tensor:
+        """Return latents (C, F, h, w) of a segment; UserError if missing or damaged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,23 +155,25 @@ class LatentCache:
         """Return which frames of a segment were encoded."""
         return self.spec.grid(self.segments[index])
 
-    def load(self, index: int, camera: str) -> Tensor:
-        """Return the latents (C, F, h, w) of a segment; UserError if missing or damaged."""
+    def load(self, index: int, camera: str, frames: slice = WHOLE) -> Tensor:
+        """Return latents (C, F, h, w) of a segment; UserError if missing or damaged."""
         if camera not in self.spec.sizes:
             raise UserError(f'no latents of {camera!r}; {did_you_mean(camera, self.spec.sizes)}')
         path = self.path(index, camera)
         try:
             with safe_open(path, framework='pt') as file:
-                latents: Tensor = file.get_tensor(TENSOR_NAME)
+                stored = file.get_slice(TENSOR_NAME)
+                shape = tuple(stored.get_shape())
+                latents: Tensor = stored[:, frames]
         except FileNotFoundError:
             raise UserError(f'{path} is missing; run `flash-wam data encode`') from None
         except (OSError, SafetensorError) as error:
             raise UserError(
                 f'{path} cannot be read ({error}); delete it and encode again'
             ) from None
-        if latents.ndim != 4 or latents.shape[1] != self.grid(index).latent_frames:
+        if len(shape) != 4 or shape[1] != self.grid(index).latent_frames:
             raise UserError(
-                f'{path} holds latents {tuple(latents.shape)}; '
+                f'{path} holds latents {shape}; '
                 f'{self.grid(index).latent_frames} frames expected; delete it and encode again'
             )
         return latents

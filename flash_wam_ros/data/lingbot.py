@@ -17,6 +17,7 @@ from torch import Tensor
 
 from flash_wam_ros.core import UserError
 from flash_wam_ros.data.alignment import FrameGrid
+from flash_wam_ros.data.latents import WHOLE
 from flash_wam_ros.data.lerobot import LeRobotReader
 from flash_wam_ros.data.segments import EpisodeSegment, all_segments
 
@@ -114,9 +115,17 @@ class PublishedStore:
         folder = self.root / 'latents' / f'chunk-{segment.episode // self.chunk_size:03d}'
         return folder / camera / f'{segment.name}.pth'
 
-    def load(self, index: int, camera: str) -> Tensor:
-        """Return the latents (C, F, h, w) of a segment."""
-        return self.read(index, camera).latent
+    def load(self, index: int, camera: str, frames: slice = WHOLE) -> Tensor:
+        """Return latents (C, F, h, w) of a segment."""
+        return self.read(index, camera).latent[:, frames]
+
+    def texts(self) -> dict[str, Tensor]:
+        """Return instruction -> embedding (L, D), and the empty one under the empty name."""
+        first = {
+            segment.text: index for index, segment in reversed(list(enumerate(self.segments)))
+        }
+        found = {text: self.read(index, self.camera).text_emb for text, index in first.items()}
+        return found | {'': read_empty_text(self.root)}
 
     def grid(self, index: int) -> FrameGrid:
         """Return which frames of a segment were encoded.
