@@ -3,7 +3,7 @@
 import fcntl
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,3 +32,10 @@ def sdk_domain() -> Iterator[int]:
     """An SDK domain for one test."""
     with leased_domain(SDK_DOMAINS) as domain:
         yield domain
+
+
+@pytest.fixture
+def lease_domain():
+    """A function that leases a domain of a range for the rest of the test."""
+    with ExitStack() as leases:
+        yield lambda domains: leases.enter_context(leased_domain(domains))
