@@ -6,9 +6,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from flash_wam_ros.bringup.processes import BringupConfig
+from flash_wam_ros.cli.stack import log_folder, run_stack
 from flash_wam_ros.core import UserError
 from flash_wam_ros.evaluate.results import Results, Setting
-from flash_wam_ros.evaluate.runner import episode_runner
+from flash_wam_ros.evaluate.runner import check_names, episode_runner
 from flash_wam_ros.evaluate.statistics import wilson_interval
 
 HELP = 'run a policy on a task many times and count the successes'
@@ -28,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='lockstep',
         help='lockstep: one process, simulated time; ros: all processes, real time',
     )
+    parser.add_argument(
+        '--domain', type=int, default=BringupConfig().domain, help='SDK domain (through ros)'
+    )
     parser.add_argument('--json', type=Path, help='write the result here; taken up again if there')
 
 
@@ -44,15 +49,26 @@ def run(args: argparse.Namespace) -> int:
         through=args.through,
         model=args.model,
     )
+    check_names(setting)
     results = Results(setting, args.json)
     console = Console()
-    done = len(results.episodes)
-    if done:
-        console.print(f'{args.json} holds {done} episodes; going on from there')
+    if results.episodes:
+        console.print(f'{args.json} holds {len(results.episodes)} episodes; going on from there')
+    if args.through == 'ros':
+        results = _through_ros(args, setting)
+    else:
+        _in_lockstep(args.episodes, results, console)
+    _summary(console, results)
+    return 0
+
+
+def _in_lockstep(episodes: int, results: Results, console: Console) -> None:
+    """Run the episodes that ``results`` still lacks, in this process."""
+    setting, done = results.setting, len(results.episodes)
     with episode_runner(setting) as run_episode, _progress(console) as progress:
-        bar = progress.add_task(f'{args.policy} on {args.task}', total=args.episodes)
+        bar = progress.add_task(f'{setting.policy} on {setting.task}', total=episodes)
         progress.advance(bar, done)
-        for seed in range(args.seed + done, args.seed + args.episodes):
+        for seed in range(setting.seed + done, setting.seed + episodes):
             episode = run_episode(seed)
             results.add(episode)
             progress.advance(bar)
@@ -60,8 +76,31 @@ def run(args: argparse.Namespace) -> int:
             progress.console.print(
                 f'seed {seed}: {verdict} after {episode.duration_s:.1f} s: {episode.reason}'
             )
-    _summary(console, results)
-    return 0
+
+
+def _through_ros(args: argparse.Namespace, setting: Setting) -> Results:
+    """Run the episodes through all processes in real time; the operator process writes them."""
+    folder = log_folder()
+    path = args.json or folder / 'results.json'
+    config = BringupConfig(
+        robot='sim',
+        operator=True,
+        task=setting.task,
+        policy=setting.policy,
+        model=setting.model,
+        seed=setting.seed,
+        domain=args.domain,
+        episodes=args.episodes,
+        results=str(path),
+    )
+    run_stack(config, folder, loud=('operator',))
+    results = Results(setting, path)
+    if len(results.episodes) < args.episodes:
+        raise UserError(
+            f'the stack ended after {len(results.episodes)} of {args.episodes} episodes; '
+            f'see the logs in {folder}, then run the same command again to go on'
+        )
+    return results
 
 
 def _progress(console: Console) -> Progress:

@@ -1,4 +1,4 @@
-"""Episodes by setting: in lock step, or through the whole running stack."""
+"""Episodes of a setting in lock step."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -20,25 +20,24 @@ def g1_controller() -> Controller:
     return Controller(ControllerConfig(), plant)
 
 
-@contextmanager
-def episode_runner(setting: Setting) -> Iterator[EpisodeRunner]:
-    """Yield what runs the episodes of ``setting``; free everything afterwards.
-
-    Raises:
-        UserError: the task, the policy or its model is unknown.
-    """
+def check_names(setting: Setting) -> None:
+    """Raise UserError if the task or the policy of ``setting`` is unknown."""
     for what, name, valid in (
         ('task', setting.task, TASKS),
         ('policy', setting.policy, POLICIES),
     ):
         if name not in valid:
             raise UserError(f'unknown {what} {name!r}; {did_you_mean(name, valid)}')
-    with _lockstep(setting) as run_episode:
-        yield run_episode
 
 
 @contextmanager
-def _lockstep(setting: Setting) -> Iterator[EpisodeRunner]:
+def episode_runner(setting: Setting) -> Iterator[EpisodeRunner]:
+    """Yield what runs the episodes of ``setting`` in lock step; free everything afterwards.
+
+    Raises:
+        UserError: the task, the policy or its model is unknown.
+    """
+    check_names(setting)
     from flash_wam_ros.evaluate.lockstep import Lockstep
     from flash_wam_ros.sim.cameras import CameraRenderer
     from flash_wam_ros.sim.world import World, WorldConfig
