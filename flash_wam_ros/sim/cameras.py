@@ -66,6 +66,7 @@ class CameraRenderer:
             raise UserError(f'unknown camera {camera!r}; {did_you_mean(camera, CAMERA_NAMES)}')
         if world.model is not self._model:
             raise ValueError('the renderer belongs to another world; make one for this world')
+        world.refresh()
         self._renderer.update_scene(world.data, camera=camera, scene_option=self._option)
         return self._renderer.render()
 

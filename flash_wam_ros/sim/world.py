@@ -179,13 +179,23 @@ class World:
 
     def accelerometer(self) -> np.ndarray:
         """Return the (3,) specific force at the IMU [m/s2]."""
+        if not self.config.free_base:  # the engine reports nothing for what cannot move
+            imu = self.data.site('imu').xmat.reshape(3, 3)
+            return np.asarray(-self.model.opt.gravity @ imu)
         return np.array(self.data.sensor('imu_accelerometer').data)
+
+    def refresh(self) -> None:
+        """Bring poses up to the present positions: a physics step leaves them one step old."""
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_comPos(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
 
     def objects(self) -> Mapping[str, np.ndarray]:
         """Return name -> (7,) pose x y z [m] qw qx qy qz in the pelvis frame.
 
         Beside the task's objects it holds ``torso_link``, which the arms are mounted on.
         """
+        self.refresh()
         names = (*self.task.objects, 'torso_link')
         return {name: self._scene.pose_in_pelvis(name) for name in names}
 
