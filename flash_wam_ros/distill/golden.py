@@ -20,7 +20,7 @@ from flash_wam_ros.distill.noising import LevelConfig, Noised, jump_timesteps
 from flash_wam_ros.distill.recipes import consistency as recipes
 from flash_wam_ros.distill.step import Jump, StepLosses, step_losses, teacher_jump
 from flash_wam_ros.distill.wam_network import WamNetwork
-from flash_wam_ros.distill.window import NoisyWindow, Stream
+from flash_wam_ros.distill.window import NoisyWindow, Stream, View
 from flash_wam_ros.wam.config import ModelConfig
 from flash_wam_ros.wam.transformer import WorldActionTransformer
 
@@ -73,7 +73,7 @@ def _network(folder: Path, name: str, config: ModelConfig, chunk: int, window: i
     if not path.exists():
         raise UserError(f'{folder} has no {path.name}; a distillation step needs its networks')
     transformer.load_state_dict(load_file(path), strict=True)
-    return WamNetwork(transformer.float(), chunk_size=chunk, window_size=window)
+    return WamNetwork(transformer.float(), View(chunk, window))
 
 
 def _networks(folder: Path, record: Mapping[str, Tensor]) -> _Networks:

@@ -64,7 +64,8 @@ def jump_timesteps(
     Past the table's end a jump stops at its last entry (``published``) or at 0 (``zero``).
     """
     at = table.timesteps.to(timesteps.device)
-    index = (timesteps.unsqueeze(-1) - at).abs().argmin(-1) + stride
+    middles = ((at[1:] + at[:-1]) / 2).flip(0)
+    index = TRAIN_STEPS - 1 - torch.searchsorted(middles, timesteps.contiguous()) + stride
     ends = at[index.clamp_max(TRAIN_STEPS - 1)]
     return torch.where(index > TRAIN_STEPS - 1, 0.0, ends) if end_sigma == 'zero' else ends
 
@@ -103,6 +104,7 @@ def noised(batch: CleanBatch, t_video: Tensor, t_action: Tensor, rng: torch.Gene
     noise_video = normal_like(batch.latent, rng)
     noise_action = normal_like(batch.actions, rng) * mask
     actions = batch.actions * mask
+    history = actions if batch.executed is None else batch.executed * mask
     zero = torch.zeros_like(t_video)
     window = NoisyWindow(
         video=Stream(
@@ -113,7 +115,7 @@ def noised(batch: CleanBatch, t_video: Tensor, t_action: Tensor, rng: torch.Gene
         ),
         action=Stream(
             noisy=interpolate(actions, noise_action, t_action),
-            clean=actions,
+            clean=history,
             t=t_action,
             t_clean=zero,
         ),

@@ -91,9 +91,9 @@ class Objective(ABC):
     """Networks, who of them learns, and the losses of a batch."""
 
     networks: dict[str, nn.Module]
-    """Every network by name; ``student`` is the one that is shipped, ``target`` its EMA."""
+    """Every network by name: ``online`` learns and is shipped, ``average`` is its EMA."""
 
-    players: tuple[Player, ...] = (Player(name='student'),)
+    players: tuple[Player, ...] = (Player(name='online'),)
     """In the order in which they are updated within one step."""
 
     @abstractmethod

@@ -23,12 +23,15 @@ class CleanBatch:
         actions: normalised actions (B, A, F, N, 1).
         actions_mask: True where an action is supervised, (B, A, F, N, 1).
         text_emb: text embedding, zero past the prompt's end, (B, L, D).
+        executed: what the robot was really sent, like ``actions``; it becomes the history copy.
+            None where a data set records only one of the two.
     """
 
     latent: Tensor
     actions: Tensor
     actions_mask: Tensor
     text_emb: Tensor
+    executed: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.latent.ndim != 5 or self.actions.ndim != 5:
@@ -62,7 +65,8 @@ class CleanBatch:
 
     def to(self, device: torch.device) -> 'CleanBatch':
         """Return the batch on ``device``."""
-        return CleanBatch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: p.to(device) for k, p in parts.items() if p is not None})
 
 
 class Source(Protocol):
@@ -101,6 +105,13 @@ class Stream:
         return replace(self, noisy=noisy, t=t)
 
 
+class View(NamedTuple):
+    """Who sees whom: frames denoised together, and the farthest half-chunk that is seen."""
+
+    chunk_size: int
+    window_size: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoisyWindow:
     """The input of a network in training form (noisy and clean copies, teacher forcing).
@@ -110,12 +121,14 @@ class NoisyWindow:
         action: the action stream.
         text_emb: text embedding (B, L, D).
         action_target_t: timestep a flow map shall jump to, per frame (B, F); None otherwise.
+        view: chunking of this window; None leaves it to the network.
     """
 
     video: Stream
     action: Stream
     text_emb: Tensor
     action_target_t: Tensor | None = None
+    view: View | None = None
 
     def with_text(self, text_emb: Tensor) -> 'NoisyWindow':
         """Return this window under another prompt, (B, L, D) or (1, L, D)."""

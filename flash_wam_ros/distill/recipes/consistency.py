@@ -100,8 +100,8 @@ class ConsistencyObjective(Objective):
         self.tables = setting.levels.tables()
         self.networks = {
             'teacher': frozen_copy(teacher),
-            'student': trainable_copy(teacher),
-            'target': frozen_copy(teacher).float(),
+            'online': trainable_copy(teacher),
+            'average': frozen_copy(teacher).float(),
         }
 
     def sample(self, batch: CleanBatch, rng: torch.Generator) -> Noised:
@@ -133,14 +133,14 @@ class ConsistencyObjective(Objective):
             move_action=self.recipe.action_function() is not None,
         )
         parts = step_losses(
-            self.recipe.terms(), sample, jumped, self.networks['student'], self.networks['target']
+            self.recipe.terms(), sample, jumped, self.networks['online'], self.networks['average']
         )
         named = {name: part.detach() for name, part in parts._asdict().items()}
         return Losses(total=parts.total, parts=named)
 
     def after_step(self) -> None:
         """Move the target towards the student."""
-        ema_update(self.networks['target'], self.networks['student'], self.recipe.ema_decay)
+        ema_update(self.networks['average'], self.networks['online'], self.recipe.ema_decay)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

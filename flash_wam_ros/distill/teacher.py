@@ -1,0 +1,133 @@
+"""Teacher training: flow matching on both streams under teacher forcing (LingBot-VA)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from flash_wam_ros.core import UserError
+from flash_wam_ros.distill.losses import squared_error
+from flash_wam_ros.distill.networks import ema_update, frozen_copy, trainable_copy
+from flash_wam_ros.distill.noising import LevelConfig, Noised, draw_noised, with_history_noise
+from flash_wam_ros.distill.objective import Losses, Objective
+from flash_wam_ros.distill.window import CleanBatch, Velocities, View
+from flash_wam_ros.wam.schedule import TrainingTable
+
+_GUARD = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TeacherConfig:
+    """How a teacher is trained; the defaults are LingBot-VA's.
+
+    Attributes:
+        chunk_sizes: frames denoised together, one drawn per batch.
+        window_min: least window (half-chunks), drawn per batch.
+        window_max: largest window.
+        history_noise: probability that the clean video copy of a batch is noised.
+        text_dropout: probability that a prompt is replaced by the empty one.
+        ema_decay: decay of the network's moving average.
+    """
+
+    chunk_sizes: tuple[int, ...] = (1, 2, 3, 4)
+    window_min: int = 4
+    window_max: int = 64
+    history_noise: float = 0.5
+    text_dropout: float = 0.1
+    ema_decay: float = 0.999
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'chunk_sizes', tuple(self.chunk_sizes))
+        if not self.chunk_sizes or min(self.chunk_sizes) < 1:
+            raise UserError(f'chunk_sizes {self.chunk_sizes} must be whole numbers >= 1')
+        if not 1 <= self.window_min <= self.window_max:
+            raise UserError(
+                f'window_min {self.window_min} and window_max {self.window_max} must rise from 1'
+            )
+        for name in ('history_noise', 'text_dropout'):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise UserError(f'{name} {getattr(self, name)} must be a probability')
+        if not 0.0 <= self.ema_decay < 1.0:
+            raise UserError(f'ema_decay {self.ema_decay} must be in [0, 1)')
+
+
+def frame_weighted(error: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean over frames of the masked mean error of a frame times its weight.
+
+    Args:
+        error: elementwise errors (B, C, F, ., .).
+        mask: where they count, same shape.
+        weight: weight of each frame (B, F).
+    """
+    over = (1, 3, 4)
+    counted = mask.to(error.dtype)
+    per_frame = (error * counted).sum(over) / (counted.sum(over) + _GUARD)
+    return (per_frame * weight).mean()
+
+
+def flow_matching_losses(
+    velocity: Velocities, sample: Noised, tables: tuple[TrainingTable, TrainingTable]
+) -> tuple[Tensor, Tensor]:
+    """Return the weighted video and action losses of predicted velocities."""
+    video = squared_error(velocity.video, sample.video_velocity)
+    action = squared_error(velocity.action, sample.action_velocity)
+    return (
+        frame_weighted(video, torch.ones_like(video), tables[0].weight_of(sample.window.video.t)),
+        frame_weighted(action, sample.actions_mask, tables[1].weight_of(sample.window.action.t)),
+    )
+
+
+def _draw(options: Iterable[int], rng: torch.Generator) -> int:
+    choices = list(options)
+    return choices[int(torch.randint(len(choices), (), generator=rng))]
+
+
+class TeacherObjective(Objective):
+    """Flow matching of one network, with its moving average.
+
+    Args:
+        config: sampling of chunks, history noise and prompts.
+        network: where training starts; it is copied.
+        levels: noise-level tables.
+        empty_text: embedding of the empty prompt (1, L, D).
+    """
+
+    def __init__(
+        self, config: TeacherConfig, network: nn.Module, levels: LevelConfig, empty_text: Tensor
+    ) -> None:
+        self.config = config
+        self.tables = levels.tables()
+        self.empty_text = empty_text
+        self.networks = {
+            'online': trainable_copy(network),
+            'average': frozen_copy(network).float(),
+        }
+
+    def _sample(self, batch: CleanBatch, rng: torch.Generator) -> Noised:
+        config = self.config
+        sample = draw_noised(batch, self.tables, rng)
+        if torch.rand((), generator=rng) < config.history_noise:
+            sample = with_history_noise(sample, self.tables[0], rng)
+        dropped = torch.rand(len(batch.text_emb), generator=rng) < config.text_dropout
+        text = torch.where(
+            dropped.to(batch.text_emb.device)[:, None, None],
+            self.empty_text.to(batch.text_emb),
+            batch.text_emb,
+        )
+        windows = range(config.window_min, config.window_max + 1)
+        view = View(_draw(config.chunk_sizes, rng), _draw(windows, rng))
+        return replace(sample, window=replace(sample.window, text_emb=text, view=view))
+
+    def loss(self, player: str, batch: CleanBatch, rng: torch.Generator) -> Losses:
+        """Return the flow-matching losses of a batch."""
+        sample = self._sample(batch, rng)
+        velocity = self.networks['online'](sample.window)
+        video, action = flow_matching_losses(velocity, sample, self.tables)
+        total = video + action
+        parts = {'video': video, 'action': action, 'total': total}
+        return Losses(total=total, parts={k: v.detach() for k, v in parts.items()})
+
+    def after_step(self) -> None:
+        """Move the average towards the network."""
+        ema_update(self.networks['average'], self.networks['online'], self.config.ema_decay)

@@ -1,0 +1,1 @@
+"""A joint video-action world that can be solved on paper."""
