@@ -40,7 +40,7 @@ DEFAULT_PRESET = 'robotwin'
 _INSTRUCTION = 'pick up the bottle'
 # Positions of the random embedding that stands in for a missing text encoder.
 _STAND_IN_LENGTH = 512
-_GIGA = 1e9
+_MEGA, _GIGA = 1e6, 1e9
 
 
 def verify_checkpoint(
@@ -96,11 +96,16 @@ def _config(folder: Path, preset_name: str | None) -> WamConfig:
     return config
 
 
+def _size(num_bytes: int) -> str:
+    large = num_bytes >= _GIGA
+    return f'{num_bytes / (_GIGA if large else _MEGA):.2f} {"GB" if large else "MB"}'
+
+
 def _print_transformer(report: TransformerReport) -> None:
     types = ', '.join(f'{count} {dtype}' for dtype, count in sorted(report.dtypes.items()))
     print(
-        f'transformer    {report.class_name}: {len(report.files)} files, '
-        f'{report.num_bytes / _GIGA:.2f} GB; {report.num_keys} tensors ({types}); '
+        f'transformer    {report.class_name}: {_size(report.num_bytes)} in '
+        f'{", ".join(report.files)}; {report.num_keys} tensors ({types}); '
         f'{report.num_parameters:,} parameters'
     )
     if report.dead_keys:
