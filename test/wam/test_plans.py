@@ -4,10 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wam_worlds import Episode, play, random_model, rounds, small_config
 
 from flash_wam_ros.core import UserError
 from flash_wam_ros.wam.session import ChunkResult, WamSession
-from wam_worlds import Episode, play, random_model, rounds, small_config
 
 CALLS = st.lists(st.sampled_from(['imagine', 'observe']), min_size=1, max_size=9)
 CONFIGS = st.fixed_dictionaries(

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from wam_worlds import MODEL, USED, Episode, play, random_model, rounds, small_config
 
 from flash_wam_ros.core import UserError
 from flash_wam_ros.wam.config import GuidanceConfig
 from flash_wam_ros.wam.session import WamSession
-from wam_worlds import MODEL, USED, Episode, play, random_model, rounds, small_config
 
 PLANS = pytest.mark.parametrize('plan', ['fused', 'reference'])
 

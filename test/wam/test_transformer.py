@@ -1,5 +1,7 @@
 """The network is the published one: its names, its video path, and one function cached or not."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import WanTransformer3DModel
@@ -186,13 +188,8 @@ def test_unused_action_channels_do_not_matter() -> None:
 def test_shapes_that_do_not_fit_are_refused() -> None:
     model, (video, action, text) = random_model(), _batch()
     sizes = {'chunk_size': 2, 'window_size': 8}
+    wrong = replace(action, noisy=action.noisy[:, :7])
     with pytest.raises(UserError, match=r'noisy actions have shape .* expected \(2, 30, 4, 3\)'):
-        wrong = StreamBatch(
-            noisy=action.noisy[:, :7],
-            clean=action.clean,
-            t_noisy=action.t_noisy,
-            t_clean=action.t_clean,
-        )
         model.forward_train(video, wrong, text, **sizes)
     with pytest.raises(UserError, match='text embeddings have shape'):
         model.forward_train(video, action, text[:1], **sizes)
