@@ -1,0 +1,210 @@
+"""Each watchdog bites at its own deadline, not before, and none is switched off by zero."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from rig import PLANT
+
+from flash_wam_ros.core import RobotState
+from flash_wam_ros.robots.g1_layout import BODY
+from flash_wam_ros.safety import ControllerConfig
+from flash_wam_ros.safety.watchdogs import (
+    ClockWatch,
+    HealthWatch,
+    HeartbeatWatch,
+    LoopWatch,
+    LowstateWatch,
+)
+
+MS = 1_000_000
+CONFIG = ControllerConfig()
+
+
+def state(at_ns, tick, **changes):
+    made = RobotState(
+        received_mono_ns=at_ns,
+        tick=tick,
+        q=np.zeros(29),
+        dq=np.zeros(29),
+        tau=np.zeros(29),
+        gripper_q=np.zeros(2),
+    )
+    return dataclasses.replace(made, **changes)
+
+
+@pytest.fixture
+def lowstate():
+    return LowstateWatch(CONFIG, BODY)
+
+
+def test_no_state_is_a_fault(lowstate):
+    lowstate.observe(None, None, 0)
+    assert 'no lowstate yet' in lowstate.fault(0)
+    assert lowstate.lost_since_ns == 0
+
+
+def test_age_is_counted_from_the_arrival(lowstate):
+    lowstate.observe(state(1000 * MS, 1), None, 1000 * MS)
+    assert lowstate.fault(1100 * MS) is None
+    assert 'old' in lowstate.fault(1101 * MS)
+    assert lowstate.lost_since_ns == 1000 * MS
+
+
+def test_the_tick_must_advance_and_may_wrap(lowstate):
+    lowstate.observe(state(1 * MS, 2**32 - 1), None, 1 * MS)
+    lowstate.observe(state(2 * MS, 0), None, 2 * MS)
+    assert lowstate.fault(2 * MS) is None
+    for number, tick in enumerate((0, 2**32 - 5), start=3):
+        lowstate.observe(state(number * MS, tick), None, number * MS)
+        assert 'tick' in lowstate.fault(number * MS)
+
+
+def test_a_sample_seen_twice_is_judged_once(lowstate):
+    sample = state(1 * MS, 5)
+    for now in (1, 2, 3):
+        lowstate.observe(sample, None, now * MS)
+        assert lowstate.fault(now * MS) is None
+
+
+@pytest.mark.parametrize('field', ['q', 'dq'])
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_a_reading_that_is_not_finite_is_a_fault_from_the_first_sample_on(lowstate, field, bad):
+    values = np.zeros(29)
+    values[9] = bad
+    lowstate.observe(state(1 * MS, 1, **{field: values}), None, 1 * MS)
+    assert 'left' not in lowstate.fault(1 * MS)
+    assert BODY.names[9] in lowstate.fault(1 * MS)
+
+
+@pytest.mark.parametrize('sign', [1, -1])
+def test_a_jump_faster_than_the_joint_can_move_is_a_fault(lowstate, sign):
+    allowed = 1.5 * BODY.velocity[20] * 0.002 + CONFIG.lowstate_jump_rad
+    q = np.zeros(29)
+    for number, (jump, fault) in enumerate(((0.99, False), (1.01, True)), start=1):
+        watch = LowstateWatch(CONFIG, BODY)
+        watch.observe(state(0, 1), None, 0)
+        q = np.zeros(29)
+        q[20] = sign * jump * allowed
+        watch.observe(state(2 * MS, 1 + number, q=q), None, 2 * MS)
+        assert (watch.fault(2 * MS) is not None) is fault
+
+
+def test_frozen_values_under_a_moving_command_are_a_fault_and_one_changed_bit_clears_it(lowstate):
+    command = np.zeros(17)
+    for number in range(1, 40):
+        command = command + 0.0021
+        lowstate.observe(state(number * MS, number), command, number * MS)
+        frozen = 0.0021 * (number - 1) > CONFIG.lowstate_frozen_rad
+        assert (lowstate.fault(number * MS) is not None) is frozen
+    assert 'frozen' in lowstate.fault(39 * MS)
+    lowstate.observe(state(40 * MS, 40, tau=np.full(29, 1e-6)), command, 40 * MS)
+    assert lowstate.fault(40 * MS) is None
+
+
+def test_still_values_under_a_still_command_are_no_fault(lowstate):
+    for number in range(1, 400):
+        lowstate.observe(state(number * MS, number), np.zeros(17), number * MS)
+        assert lowstate.fault(number * MS) is None
+
+
+def test_wrong_crcs_are_tolerated_up_to_a_rate(lowstate):
+    for number in range(1, 60):
+        now = number * 40 * MS
+        lowstate.observe(state(now, number, crc_errors=number // 2), None, now)
+        assert lowstate.fault(now) is None
+    for number in range(60, 90):
+        now = number * 40 * MS
+        lowstate.observe(state(now, number, crc_errors=30 + 3 * (number - 60)), None, now)
+    assert 'CRC' in lowstate.fault(now)
+    for number in range(90, 120):
+        now = number * 40 * MS
+        lowstate.observe(state(now, number, crc_errors=120), None, now)
+    assert lowstate.fault(now) is None
+
+
+def test_the_heartbeat_must_come_and_be_true_and_be_fresh():
+    watch = HeartbeatWatch(CONFIG)
+    assert 'no operator heartbeat yet' in watch.fault(0)
+    watch.beat(True, 0)
+    assert watch.fault(500 * MS) is None
+    assert 'old' in watch.fault(501 * MS)
+    watch.beat(False, 501 * MS)
+    assert 'asked to stop' in watch.fault(501 * MS)
+    watch.beat(True, 502 * MS)
+    assert watch.fault(502 * MS) is None
+
+
+def test_a_pause_of_the_loop_is_a_fault_of_the_tick_after_it():
+    watch = LoopWatch(CONFIG)
+    watch.observe(0)
+    assert watch.fault() is None
+    watch.observe(100 * MS)
+    assert watch.fault() is None
+    assert watch.gap_s == pytest.approx(0.1)
+    watch.observe(201 * MS)
+    assert 'paused' in watch.fault()
+    watch.observe(205 * MS)
+    assert watch.fault() is None
+
+
+def test_time_that_runs_backwards_is_no_time_and_is_not_counted_twice():
+    watch = LoopWatch(CONFIG)
+    watch.observe(100 * MS)
+    watch.observe(50 * MS)
+    assert watch.gap_s == 0.0
+    watch.observe(104 * MS)
+    assert watch.gap_s == pytest.approx(0.004)
+
+
+def test_a_step_of_ros_time_against_the_monotonic_clock_is_told_once():
+    for jump_ms, told in ((49, False), (51, True), (-49, False), (-51, True)):
+        watch = ClockWatch(CONFIG)
+        assert watch.observe(0, 10**18) is None
+        word = watch.observe(4 * MS, 10**18 + (4 + jump_ms) * MS)
+        assert (word is not None) is told
+        assert watch.observe(8 * MS, 10**18 + (8 + jump_ms) * MS) is None
+
+
+@pytest.fixture
+def health():
+    return HealthWatch(CONFIG, BODY, PLANT.state.indices(PLANT.command.names))
+
+
+def with_value(field, slot, value, dtype=float):
+    values = np.zeros(29, dtype)
+    values[slot] = value
+    return state(0, 1, **{field: values})
+
+
+def test_health_watches_the_driven_joints_only(health):
+    assert health.fault(None) is None
+    assert health.fault(state(0, 1)) is None
+    assert health.fault(with_value('temperature', 20, 85.0)) is None
+    assert BODY.names[20] in health.fault(with_value('temperature', 20, 86.0))
+    assert health.fault(with_value('temperature', 3, 200.0)) is None
+    assert 'degC' in health.fault(with_value('temperature', 20, np.nan))
+    assert '0x10' in health.fault(with_value('motor_error', 28, 16, np.int64))
+    assert health.fault(with_value('motor_error', 0, 16, np.int64)) is None
+
+
+@pytest.mark.parametrize(('angle', 'bites'), [(0.59, False), (0.61, True), (-0.61, True)])
+@pytest.mark.parametrize('axis', [1, 2])
+def test_tilt_is_the_angle_of_the_body_axis_to_the_vertical(health, angle, bites, axis):
+    quaternion = np.zeros(4)
+    quaternion[0], quaternion[axis] = np.cos(angle / 2), np.sin(angle / 2)
+    assert (health.fault(state(0, 1, quaternion_wxyz=quaternion)) is not None) is bites
+
+
+def test_heading_is_no_tilt_and_an_unknown_posture_is_a_fault(health):
+    turned = np.array([np.cos(1.0), 0.0, 0.0, np.sin(1.0)])
+    assert health.fault(state(0, 1, quaternion_wxyz=turned)) is None
+    assert 'tilted' in health.fault(state(0, 1, quaternion_wxyz=np.full(4, np.nan)))
+
+
+@pytest.mark.parametrize(
+    ('second', 'third', 'bites'), [(0x20, 0x02, True), (0x20, 0, False), (0, 0x02, False)]
+)
+def test_the_two_stop_buttons_of_the_remote_count_together(health, second, third, bites):
+    remote = bytes([0, 0, second, third]) + bytes(36)
+    assert (health.fault(state(0, 1, remote=remote)) is not None) is bites
