@@ -106,11 +106,12 @@ def _source(
     reader: LeRobotReader, segment: EpisodeSegment, camera: str, digests: dict[Path, str]
 ) -> str:
     """Return a digest of the video that a segment shows."""
-    span = reader.episodes[segment.episode].videos[camera]
-    path = reader.root / span.path
+    record = reader.episodes[segment.episode]
+    path = reader.source(segment.episode, camera)
+    place = record.videos[camera].from_s if camera in record.videos else record.data_row
     if path not in digests:
         digests[path] = file_digest(path)
-    facts = [digests[path], span.from_s, reader.info.fps, segment.start, segment.end]
+    facts = [digests[path], place, reader.info.fps, segment.start, segment.end]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

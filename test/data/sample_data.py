@@ -1,6 +1,7 @@
 """Small datasets for the tests of this folder, with the truth that they were made from."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -133,6 +134,27 @@ def v21_info(lengths, fps=FPS):
             'task_index': {'dtype': 'int64', **scalar},
         },
     }
+
+
+def store_as_pictures(root, number, images):
+    """Move the camera of one v2.1 episode from its mp4 into its parquet file, as PNG."""
+    path = root / f'data/chunk-000/episode_{number:06d}.parquet'
+    cells = [{'bytes': png_bytes(image), 'path': None} for image in images]
+    column = pa.array(cells, pa.struct([('bytes', pa.binary()), ('path', pa.string())]))
+    pq.write_table(pq.read_table(path).append_column(HEAD, column), path)
+    (root / f'videos/chunk-000/{HEAD}/episode_{number:06d}.mp4').unlink()
+    info = json.loads((root / 'meta/info.json').read_text())
+    info['features'][HEAD]['dtype'] = 'image'
+    (root / 'meta/info.json').write_text(json.dumps(info))
+
+
+def png_bytes(image):
+    """Return a picture as PNG."""
+    codec = av.CodecContext.create('png', 'w')
+    codec.height, codec.width = image.shape[:2]
+    codec.pix_fmt, codec.time_base = 'rgb24', Fraction(1, 1)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format='rgb24')
+    return b''.join(bytes(packet) for packet in [*codec.encode(frame), *codec.encode(None)])
 
 
 def write_lines(path, rows):

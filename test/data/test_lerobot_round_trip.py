@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,12 @@ from sample_data import (
     open_writer,
     pictures,
     record,
+    store_as_pictures,
     write_v21,
 )
 
 from flash_wam_ros.core import UserError
+from flash_wam_ros.data.check import check_dataset
 from flash_wam_ros.data.lerobot import EpisodeRecorder, VideoSettings, camera, open_dataset, vector
 from flash_wam_ros.data.lerobot.info import INDEX_FEATURES
 from flash_wam_ros.data.lerobot.stats import QUANTILES
@@ -195,6 +198,16 @@ def test_two_writers_do_not_meet(tmp_path):
         open_writer(tmp_path / 'set')
 
 
+def test_a_dataset_of_another_program_is_not_continued(tmp_path):
+    with pytest.raises(UserError, match='written by another program'):
+        open_writer(write_v21(tmp_path / 'old'))
+
+
+def test_recording_needs_no_torch():
+    program = 'import sys, flash_wam_ros.data.lerobot; sys.exit("torch" in sys.modules)'
+    assert subprocess.run([sys.executable, '-c', program], check=False).returncode == 0
+
+
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
     (tmp_path / 'thesis.tex').write_text('years of work')
     with pytest.raises(UserError, match=r'thesis\.tex'):
@@ -308,6 +321,17 @@ def test_version_2_1_is_read(tmp_path):
         np.testing.assert_array_equal(reader.images(episode, HEAD, [4, 7]), images[[4, 7]])
 
 
+def test_cameras_stored_as_pictures_are_read_exactly(tmp_path):
+    root = write_v21(tmp_path / 'old')
+    for episode, length in enumerate((9, 13)):
+        store_as_pictures(root, episode, pictures(episode, length))
+    reader = open_dataset(root)
+    assert reader.info.cameras == (HEAD,)
+    np.testing.assert_array_equal(reader.images(1, HEAD), pictures(1, 13))
+    np.testing.assert_array_equal(reader.images(1, HEAD, [3, 12]), pictures(1, 13)[[3, 12]])
+    assert check_dataset(reader, cameras=(HEAD,), every_frame=True).problems == ()
+
+
 def test_the_columns_are_those_that_lerobot_3_declares(dataset):
     info = json.loads((dataset / 'meta/info.json').read_text())
     assert info['codebase_version'] == 'v3.0'
@@ -348,3 +372,29 @@ def test_stock_lerobot_reads_what_is_written(tmp_path, codec):
         assert row['task'] == f'task {row["episode"] % 2}'
         image = reader.images(row['episode'], HEAD, [row['frame']])[0]
         assert abs(row['head_mean'] * 255 - image.mean()) < 2
+
+
+@pytest.mark.skipif(
+    'LEROBOT_PYTHON' not in os.environ,
+    reason='LEROBOT_PYTHON names no interpreter that has lerobot',
+)
+def test_what_stock_lerobot_writes_is_read(tmp_path):
+    root = tmp_path / 'set'
+    script = Path(__file__).with_name('stock_lerobot_writer.py')
+    subprocess.run(
+        [os.environ['LEROBOT_PYTHON'], str(script), str(root)],
+        capture_output=True,
+        env={**os.environ, 'HF_HUB_OFFLINE': '1', 'HF_DATASETS_CACHE': str(tmp_path / 'cache')},
+        check=True,
+    )
+    reader = open_dataset(root)
+    assert reader.tasks == ('task 0', 'task 1')
+    for episode in range(3):
+        length = 8 + episode
+        action = reader.arrays(episode).vectors['action']
+        np.testing.assert_array_equal(action[:, 1], np.arange(length))
+        assert set(action[:, 0]) == {episode}
+        expected = 10 * np.arange(length) + episode
+        for camera_, error in ((HEAD, 3), ('observation.images.still', 0)):
+            images = reader.images(episode, camera_)
+            np.testing.assert_allclose(images.mean(axis=(1, 2, 3)), expected, atol=error)

@@ -139,7 +139,7 @@ def _records_v30(info: DatasetInfo, rows: list[dict[str, Any]]) -> tuple[Episode
                 tasks=tuple(row['tasks']),
                 data_path=path,
                 data_row=begin - first_of_file.setdefault(path, begin),
-                videos={camera: _span(info, row, camera) for camera in info.cameras},
+                videos={camera: _span(info, row, camera) for camera in info.videos},
                 fields={name: row.get(name) for name in info.episode_fields},
             )
         )
@@ -171,7 +171,7 @@ def _records_v21(info: DatasetInfo, rows: list[dict[str, Any]]) -> tuple[Episode
                     camera: VideoSpan(
                         path=info.video_path.format(video_key=camera, **place), from_s=0.0
                     )
-                    for camera in info.cameras
+                    for camera in info.videos
                 },
                 segments=tuple(_segment(entry, row) for entry in row.get('action_config') or ()),
             )

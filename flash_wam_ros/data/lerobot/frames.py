@@ -1,8 +1,10 @@
 """The parquet files: one row a frame, numeric features and the five index columns."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -106,3 +108,25 @@ def column_array(table: pa.Table, name: str, feature: Feature, where: str) -> np
             'so its frames have unequal lengths'
         )
     return np.asarray(values.reshape(shape).astype(feature.dtype, copy=False))
+
+
+def column_pictures(table: pa.Table, camera: str, rows: Sequence[int], where: str) -> np.ndarray:
+    """Return (N, H, W, 3) uint8 RGB of a camera whose frames are pictures in the data file.
+
+    Raises:
+        UserError: the column is missing, or a picture in it cannot be decoded.
+    """
+    if camera not in table.column_names:
+        raise UserError(f'{where} lacks the camera {camera}; restore the file')
+    pictures = []
+    for row, cell in zip(rows, table[camera].take(list(rows)).to_pylist(), strict=True):
+        try:
+            with av.open(io.BytesIO(cell['bytes']), 'r') as container:
+                frame = next(iter(container.decode(video=0)))
+                pictures.append(frame.to_ndarray(format='rgb24'))
+        except (av.FFmpegError, StopIteration, TypeError, KeyError) as error:
+            raise UserError(
+                f'{where}: {camera} has no picture at frame {row} ({type(error).__name__}); '
+                'restore the file or leave the episode out'
+            ) from None
+    return np.stack(pictures)

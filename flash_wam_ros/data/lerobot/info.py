@@ -11,8 +11,9 @@ from flash_wam_ros.data.files import read_json, write_json
 INFO_PATH = 'meta/info.json'
 READABLE = ('v2.1', 'v3.0')
 WRITTEN = 'v3.0'
+FIELDS_KEY = 'episode_fields'
 VECTOR_DTYPES = ('float32', 'float64', 'int32', 'int64', 'bool')
-IMAGE_DTYPES = ('video',)
+CAMERA_DTYPES = ('video', 'image')
 
 V30_DATA_PATH = 'data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
 V30_VIDEO_PATH = 'videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4'
@@ -37,7 +38,8 @@ class Feature:
     """One column of a dataset: a vector in every frame, or a camera.
 
     Attributes:
-        dtype: ``float32``, ``int64`` ... for vectors, ``video`` for cameras.
+        dtype: ``float32``, ``int64`` ... for vectors; for cameras ``video``, or ``image`` where
+            each frame stands in the parquet file as a picture of its own (read only).
         shape: the shape in one frame; cameras (H, W, 3).
         names: the meaning of each channel, () if unknown.
         video: what a reader may know of the stream (codec, pixel format), as LeRobot writes it.
@@ -51,7 +53,12 @@ class Feature:
     @property
     def is_video(self) -> bool:
         """Whether it is a camera stored as video."""
-        return self.dtype in IMAGE_DTYPES
+        return self.dtype == 'video'
+
+    @property
+    def is_camera(self) -> bool:
+        """Whether it is a camera, however stored."""
+        return self.dtype in CAMERA_DTYPES
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that stands in info.json."""
@@ -110,7 +117,12 @@ class DatasetInfo:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """The names of the video features."""
+        """The names of the cameras, however stored."""
+        return tuple(name for name, feature in self.features.items() if feature.is_camera)
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """The names of the cameras that are stored as video."""
         return tuple(name for name, feature in self.features.items() if feature.is_video)
 
     @property
@@ -143,7 +155,7 @@ class DatasetInfo:
             'data_path': V30_DATA_PATH,
             'video_path': V30_VIDEO_PATH if self.cameras else None,
             'features': features | INDEX_FEATURES,
-            'episode_fields': dict(self.episode_fields),
+            FIELDS_KEY: dict(self.episode_fields),
         }
 
     def write(self, root: Path) -> None:
@@ -208,19 +220,19 @@ def _parse(content: Mapping[str, Any]) -> DatasetInfo:
         chunk_size=int(content.get('chunks_size', 1000)),
         data_path=content['data_path'],
         video_path=content.get('video_path') or V30_VIDEO_PATH,
-        episode_fields=content.get('episode_fields', {}),
+        episode_fields=content.get(FIELDS_KEY, {}),
     )
 
 
 def _feature(name: str, entry: Mapping[str, Any]) -> Feature:
     dtype, shape = entry['dtype'], tuple(int(size) for size in entry['shape'])
-    if dtype not in VECTOR_DTYPES + IMAGE_DTYPES and dtype not in ('image', 'string'):
+    if dtype not in (*VECTOR_DTYPES, *CAMERA_DTYPES, 'string'):
         raise UserError(
             f'feature {name!r} has dtype {dtype!r}; {did_you_mean(str(dtype), VECTOR_DTYPES)}'
         )
     return Feature(
         dtype=dtype,
-        shape=_height_width(shape, entry.get('names')) if dtype in IMAGE_DTYPES else shape,
+        shape=_height_width(shape, entry.get('names')) if dtype in CAMERA_DTYPES else shape,
         names=_names(entry.get('names')),
         video=entry.get('info') or entry.get('video_info') or {},
     )

@@ -8,7 +8,12 @@ import numpy as np
 
 from flash_wam_ros.core import UserError, did_you_mean
 from flash_wam_ros.data.lerobot.episodes import EpisodeRecord, read_episodes
-from flash_wam_ros.data.lerobot.frames import INDEX_COLUMNS, column_array, read_rows
+from flash_wam_ros.data.lerobot.frames import (
+    INDEX_COLUMNS,
+    column_array,
+    column_pictures,
+    read_rows,
+)
 from flash_wam_ros.data.lerobot.info import INDEX_FEATURES, DatasetInfo, Feature, read_info
 from flash_wam_ros.data.lerobot.tasks import read_tasks
 from flash_wam_ros.data.lerobot.videos import TIMESTAMP_TOLERANCE_S, decode_frames
@@ -93,7 +98,7 @@ class LeRobotReader:
 
         Args:
             episode: its index.
-            camera: the name of a video feature.
+            camera: the name of a camera.
             frames: the wanted frame indices in rising order, None for all.
 
         Returns:
@@ -112,19 +117,30 @@ class LeRobotReader:
             raise UserError(
                 f'episode {episode} of {self.root} has frames 0 to {record.length - 1}'
             )
-        span = record.videos[camera]
-        images = decode_frames(
-            self.root / span.path,
-            [span.from_s + frame / self.info.fps for frame in wanted],
-            tolerance_s=TIMESTAMP_TOLERANCE_S,
-        )
+        images = self._pictures(record, camera, wanted)
         expected = self.info.features[camera].shape
         if images.shape[1:] != expected:
             raise UserError(
-                f'{self.root / span.path} shows {images.shape[1:]}, info.json declares '
+                f'{self.source(episode, camera)} shows {images.shape[1:]}, info.json declares '
                 f'{expected}; correct one of them'
             )
         return images
+
+    def source(self, episode: int, camera: str) -> Path:
+        """Return the file in which an episode's frames of a camera lie."""
+        record = self._record(episode)
+        span = record.videos.get(camera)
+        return self.root / (record.data_path if span is None else span.path)
+
+    def _pictures(self, record: EpisodeRecord, camera: str, frames: Sequence[int]) -> np.ndarray:
+        path = self.source(record.index, camera)
+        if camera not in record.videos:
+            table = read_rows(path, record.data_row, record.length)
+            where = f'episode {record.index} of {self.root}'
+            return column_pictures(table, camera, frames, where)
+        start_s = record.videos[camera].from_s
+        times = [start_s + frame / self.info.fps for frame in frames]
+        return decode_frames(path, times, tolerance_s=TIMESTAMP_TOLERANCE_S)
 
     def _record(self, episode: int) -> EpisodeRecord:
         if not 0 <= episode < len(self.episodes):

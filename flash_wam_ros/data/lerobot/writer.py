@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from flash_wam_ros.core import UserError, did_you_mean
-from flash_wam_ros.data.files import PARTIAL_SUFFIX, StorageError, storing
+from flash_wam_ros.data.files import PARTIAL_SUFFIX, StorageError, read_json, storing
 from flash_wam_ros.data.lerobot.episodes import EPISODES_FOLDER, read_episodes
 from flash_wam_ros.data.lerobot.info import (
+    FIELDS_KEY,
     INDEX_FEATURES,
     INFO_PATH,
     V30_DATA_PATH,
@@ -284,6 +285,8 @@ def _existing_or_new(root: Path, wanted: DatasetInfo) -> DatasetInfo:
         wanted.write(root)
         return wanted
     found = read_info(root)
+    if FIELDS_KEY not in read_json(root / INFO_PATH):
+        raise UserError(f'{root} was written by another program; write to a folder of its own')
     if found.version != WRITTEN or (found.data_path, found.video_path) != (
         V30_DATA_PATH,
         V30_VIDEO_PATH,
