@@ -1,6 +1,5 @@
 """The simulated cameras as a process: rebuilds the world from snapshots and renders it."""
 
-import sys
 from dataclasses import dataclass
 
 from sensor_msgs.msg import JointState
@@ -102,10 +101,10 @@ class CameraNode(BaseNode):
             self._renderer = None
 
 
-def main() -> int:
+def main() -> None:
     """Run the node."""
-    return run(CameraNode)
+    run(CameraNode)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -1,6 +1,5 @@
 """The safety controller as a process: the only writer of motor commands."""
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -137,10 +136,10 @@ class ControllerNode(BaseNode):
         self._port.close()
 
 
-def main() -> int:
+def main() -> None:
     """Run the node."""
-    return run(ControllerNode)
+    run(ControllerNode)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

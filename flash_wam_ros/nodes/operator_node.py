@@ -1,7 +1,6 @@
 """The operator of a simulated robot as a process: heartbeat, enable, judge, film, summarise."""
 
 import contextlib
-import sys
 import threading
 import time
 from collections import Counter
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, String
 
 from flash_wam_ros.bringup.interface import CAMERAS, image_topic, predicted_topic
@@ -55,7 +54,6 @@ class OperatorNode(BaseNode):
     """Plays the operator with a script in a thread of its own."""
 
     CONFIGS = (OperatorParameters,)
-    LINGERS = False
 
     def __init__(self) -> None:
         super().__init__('operator')
@@ -80,7 +78,7 @@ class OperatorNode(BaseNode):
         subscribe(self, 'safety/state', self._watch_controller)
         subscribe(self, 'sim/outcome', self._watch_world)
         subscribe(self, '/diagnostics', self._watch_policy)
-        subscribe(self, '/joint_states', lambda _: self._stage.missing.discard('/joint_states'))
+        self._feeling = subscribe(self, '/joint_states', self._feel)
         for name in CAMERAS:
             subscribe(self, image_topic(name), partial(self._see, name))
             if self._video is not None:
@@ -90,6 +88,11 @@ class OperatorNode(BaseNode):
         self._beats.publish(Bool(data=True))
         if self._instructions.get_subscription_count():
             self._stage.missing.discard('policy')
+
+    def _feel(self, _message: JointState) -> None:
+        """Notice that the robot lives; once is enough."""
+        self._stage.missing.discard('/joint_states')
+        self.destroy_subscription(self._feeling)
 
     def _see(self, camera: str, message: Image) -> None:
         self._film.seen[camera] = pixels_of(message)
@@ -179,10 +182,10 @@ class OperatorNode(BaseNode):
                 self._video.close()
 
 
-def main() -> int:
+def main() -> None:
     """Run the node."""
-    return run(OperatorNode)
+    run(OperatorNode)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

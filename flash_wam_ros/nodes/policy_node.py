@@ -1,6 +1,5 @@
 """The policy as a process: observations in, action chunks and imagined video out."""
 
-import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +24,7 @@ from flash_wam_ros.policy.registry import make_policy
 from flash_wam_ros.robots.g1_layout import POLICY, STATE
 
 _ACTIVE = ('HOLDING', 'TRACKING')
-_TICK_S = 0.01
+_TICK_S = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,10 +146,10 @@ class PolicyNode(BaseNode):
         self._stepper.close()
 
 
-def main() -> int:
+def main() -> None:
     """Run the node."""
-    return run(PolicyNode)
+    run(PolicyNode)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

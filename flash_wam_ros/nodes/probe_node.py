@@ -1,6 +1,5 @@
 """An outsider that measures the running stack: rates, losses, latencies."""
 
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -48,7 +47,6 @@ class ProbeNode(BaseNode):
     """Waits until the arms track, watches for a while, writes what it saw and ends."""
 
     CONFIGS = (ProbeParameters,)
-    LINGERS = False
 
     def __init__(self) -> None:
         super().__init__('probe')
@@ -118,10 +116,10 @@ class ProbeNode(BaseNode):
         self._participant.close()
 
 
-def main() -> int:
+def main() -> None:
     """Run the node."""
-    return run(ProbeNode)
+    run(ProbeNode)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -1,15 +1,19 @@
 """The life of a node's process: start, spin, end on a signal, tell bad input in one line.
 
 Exit codes: 0 on SIGINT, SIGTERM and SIGHUP, 2 for bad input, what the node says when it ends by
-itself. SIGHUP means that the launcher died: the controller ends at once, while the others go on
-for ``LINGER_S``, so that it lets go of a robot that still answers.
+itself. SIGHUP means that the launcher died, and ``ros2 launch`` sends SIGINT to all processes at
+once: a node that lingers (the simulated robot) goes on for ``LINGER_S`` then, so that the
+controller lets go of a robot that still answers. SIGTERM and a second signal end it at once.
 """
 
+import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from types import FrameType
+from typing import NoReturn
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -20,7 +24,7 @@ from flash_wam_ros.bringup.interface import NAMESPACE
 from flash_wam_ros.core import UserError
 from flash_wam_ros.nodes.params import listing, read
 
-LINGER_S = 4.0
+LINGER_S = 2.8
 _SPIN_S = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -33,7 +37,7 @@ class BaseNode(Node):
     """
 
     CONFIGS: tuple[type, ...] = ()
-    LINGERS = True
+    LINGERS = False
 
     def __init__(self, name: str) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
@@ -59,9 +63,8 @@ class StopRequest:
             signal.signal(number, self._ask)
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
-        wait_s = LINGER_S if number == signal.SIGHUP and self._lingers else 0.0
-        due_s = time.monotonic() + wait_s
-        self._due_s = due_s if self._due_s is None else min(self._due_s, due_s)
+        patient = self._lingers and number != signal.SIGTERM and self._due_s is None
+        self._due_s = time.monotonic() + (LINGER_S if patient else 0.0)
 
     @property
     def due(self) -> bool:
@@ -93,12 +96,7 @@ def _live(make: type[BaseNode], stop: StopRequest) -> int:
             node.destroy_node()
 
 
-def run(make: type[BaseNode], argv: Sequence[str] | None = None) -> int:
-    """Run a node until a signal or its own end; return the exit code."""
-    words = list(sys.argv if argv is None else argv)
-    if '--parameters' in words:
-        print(listing(*make.CONFIGS))
-        return 0
+def _run(make: type[BaseNode], words: list[str]) -> int:
     stop = StopRequest(make.LINGERS)
     try:
         rclpy.init(args=words, signal_handler_options=SignalHandlerOptions.NO)
@@ -110,3 +108,26 @@ def run(make: type[BaseNode], argv: Sequence[str] | None = None) -> int:
         return _complain(make.__name__, error)
     finally:
         rclpy.try_shutdown()
+
+
+def run(make: type[BaseNode], argv: Sequence[str] | None = None) -> NoReturn:
+    """Run a node until a signal or its own end, then end the process.
+
+    Everything that matters is closed by then. The interpreter's own teardown is left out: on a
+    loaded machine it takes seconds with GL, DDS and torch loaded, and signals that come
+    meanwhile would spoil the exit code.
+    """
+    words = list(sys.argv if argv is None else argv)
+    code = 1
+    try:
+        if '--parameters' in words:
+            print(listing(*make.CONFIGS))
+            code = 0
+        else:
+            code = _run(make, words)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

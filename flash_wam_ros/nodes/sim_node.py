@@ -1,6 +1,5 @@
 """The simulated G1 as a process: physics in real time, on the SDK's topics and on ROS."""
 
-import sys
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +29,7 @@ class SimParameters:
     free_base: bool = switch(False, 'let the pelvis float instead of fixing it')
     sdk_domain: int = number(1, 0, 232, 'DDS domain of the SDK topics')
     network_interface: str = words('lo', 'network interface of the SDK topics')
-    snapshot_hz: float = number(100.0, 1.0, 500.0, 'snapshots a second for the cameras [Hz]')
+    snapshot_hz: float = number(50.0, 1.0, 500.0, 'snapshots a second for the cameras [Hz]')
     objects_hz: float = number(30.0, 1.0, 100.0, 'object poses a second [Hz]')
     silence: str = choice('hold', SILENCE, 'what the robot does when commands fall silent')
     silence_s: float = number(0.5, 0.02, 10.0, 'silence that counts, with timeout [s]')
@@ -54,6 +53,7 @@ class SimNode(BaseNode):
     """Runs the world in a thread of its own; publishes its newest moment from ROS timers."""
 
     CONFIGS = (SimParameters,)
+    LINGERS = True
 
     def __init__(self) -> None:
         super().__init__('sim')
@@ -154,10 +154,10 @@ class SimNode(BaseNode):
         self._bridge.close()
 
 
-def main() -> int:
+def main() -> None:
     """Run the node."""
-    return run(SimNode)
+    run(SimNode)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()
