@@ -14,7 +14,6 @@ from flash_wam_ros.cli.bench_model_run import (
 )
 from flash_wam_ros.wam.benchmark import Bench, Case, summary_s
 
-
 _FILE_WIDTH = 140
 
 
