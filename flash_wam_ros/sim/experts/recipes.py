@@ -20,7 +20,7 @@ _QUARTER = np.pi / 2
 
 def red_bottle(homes: Homes) -> dict[str, HandScript]:
     """Take the red bottle with the right hand and hold it up."""
-    grip = Grip(thing='red_bottle', height_m=0.085, lift_m=0.125)
+    grip = Grip(thing='red_bottle', height_m=0.075, lift_m=0.12)
     return {'right': HandScript('right', grip, None, homes['right'])}
 
 
