@@ -37,6 +37,12 @@ def raised(pose: mink.SE3, step: np.ndarray) -> mink.SE3:
     return mink.SE3.from_rotation_and_translation(pose.rotation(), pose.translation() + step)
 
 
+def between(a: mink.SE3, b: mink.SE3) -> mink.SE3:
+    """Return the pose half way from ``a`` to ``b``, place and turn each on its own."""
+    turn = a.rotation() @ mink.SO3.exp(0.5 * (a.rotation().inverse() @ b.rotation()).log())
+    return mink.SE3.from_rotation_and_translation(turn, (a.translation() + b.translation()) / 2)
+
+
 def gap(a: mink.SE3, b: mink.SE3) -> tuple[float, float]:
     """Return distance [m] and angle [rad] between two poses."""
     turn = (a.rotation().inverse() @ b.rotation()).log()

@@ -8,12 +8,13 @@ import mink
 import numpy as np
 
 from flash_wam_ros.robots.g1_layout import FINGER_TRAVEL_M
-from flash_wam_ros.sim.experts.hands import PITCH_RAD, azimuth, backed, gap, hold, raised
+from flash_wam_ros.sim.experts.hands import PITCH_RAD, azimuth, backed, between, gap, hold, raised
 from flash_wam_ros.sim.experts.view import Move, View
 
 _NEAR_M, _NEAR_RAD = 0.010, 0.15
 _APPROACH_M = 0.09
 _LOST_M = 0.05
+_LEG_M = 0.06
 _EMPTY_M = 0.003
 _PRESSED_M = 0.0015
 _STILL_M = 0.0006
@@ -88,7 +89,7 @@ class HandScript:
         self._grip = grip
         self._delivery = delivery
         self._home = home
-        self._anchor = home
+        self._anchor = self._halfway = home
         self._stalled = 0
 
     def moves(self, view: View) -> list[Move]:
@@ -111,6 +112,7 @@ class HandScript:
             assert self._delivery is not None
             above = np.array([0.0, 0.0, self._delivery.hover_m])
             self._anchor = raised(self._delivered(view), above)
+            self._halfway = between(view.hands[self.side], self._anchor)
         elif phase is Phase.LOWER:
             self._anchor = self._delivered(view)
         elif phase is Phase.RETREAT:
@@ -167,11 +169,12 @@ class HandScript:
     def _planned(self, view: View) -> list[Move]:
         if self.phase is Phase.APPROACH:
             return self._approaching(view)
+        if self.phase is Phase.CARRY:
+            return self._carrying(view)
         hand, jaws_m = {
             Phase.REACH: lambda: (self._grasp(view), FINGER_TRAVEL_M),
             Phase.CLOSE: lambda: (self._anchor, _CLOSED_M),
             Phase.LIFT: lambda: (self._lifted(), _CLOSED_M),
-            Phase.CARRY: lambda: (self._anchor, _CLOSED_M),
             Phase.LOWER: lambda: (self._anchor, _CLOSED_M),
             Phase.RELEASE: lambda: (self._anchor, FINGER_TRAVEL_M),
             Phase.RETREAT: lambda: (self._anchor, FINGER_TRAVEL_M),
@@ -186,6 +189,14 @@ class HandScript:
         return [
             Move(hand=pose, jaws_m=FINGER_TRAVEL_M) for pose in (backed(grasp, _APPROACH_M), grasp)
         ]
+
+    def _carrying(self, view: View) -> list[Move]:
+        """Go in two legs where it is far: a straight line of the joints dips on the way."""
+        whole_m = gap(view.hands[self.side], self._anchor)[0]
+        half_m = gap(self._halfway, self._anchor)[0]
+        first_leg = half_m > _LEG_M and whole_m > half_m + _NEAR_M
+        legs = (self._halfway, self._anchor) if first_leg else (self._anchor,)
+        return [Move(hand=leg, jaws_m=_CLOSED_M) for leg in legs]
 
     def _behind(self, view: View, loose: float = 1.0) -> bool:
         """Return whether the way along the fingers leads to the thing, which is near."""
