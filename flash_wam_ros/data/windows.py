@@ -9,6 +9,7 @@ supervised, as in LingBot-VA's training.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -116,6 +117,17 @@ class Windows:
         lacking = [s.text for s in store.segments if s.text not in text]
         if lacking:
             raise UserError(f'no text embedding of {lacking[0]!r}; encode the instructions again')
+        self._remember()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a worker process needs; each remembers segments of its own."""
+        return {name: value for name, value in vars(self).items() if name != '_blocks'}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._remember()
+
+    def _remember(self) -> None:
         self._blocks: Callable[[int, str], Tensor] = lru_cache(_CACHED_SEGMENTS)(self._load_blocks)
 
     def __len__(self) -> int:

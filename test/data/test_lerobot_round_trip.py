@@ -128,6 +128,25 @@ def test_appending_gives_what_one_run_gives(tmp_path):
         np.testing.assert_array_equal(one.images(episode, HEAD), two.images(episode, HEAD))
 
 
+def test_folders_hold_as_many_files_as_info_says(tmp_path):
+    root = tmp_path / 'set'
+    with open_writer(root):
+        pass
+    path = root / 'meta/info.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'chunks_size': 2}))
+    for seeds in (range(3), range(3, 5)):
+        with open_writer(root, episodes_per_file=1) as writer:
+            for seed in seeds:
+                record(writer, seed, length=9 + seed, task=f'task {seed % 2}')
+    files = [str(p.relative_to(root / 'data')) for p in sorted((root / 'data').rglob('*.parquet'))]
+    assert files == [f'chunk-00{n // 2}/file-00{n % 2}.parquet' for n in range(5)]
+    reader = open_dataset(root)
+    for episode in range(5):
+        found = reader.arrays(episode).vectors['action']
+        np.testing.assert_array_equal(found, numbers(episode, 9 + episode)['action'])
+        assert len(reader.images(episode, WRIST)) == 9 + episode
+
+
 def test_the_instruction_may_change_within_an_episode(tmp_path):
     root = tmp_path / 'set'
     with (
@@ -241,6 +260,8 @@ def test_what_the_format_cannot_hold_is_refused_before_anything_is_made(
         (lambda v, i: v.update(acton=v['action']), "did you mean 'action'"),
         (lambda v, i: v.update(action=np.zeros(3, np.float32)), r'shape \(3,\)'),
         (lambda v, i: v.update(action=np.full(4, np.nan)), 'not finite'),
+        (lambda v, i: v.update(action=np.full(4, 1e300)), 'not finite'),
+        (lambda v, i: v.update(action=np.full(4, 1j)), 'complex128; float32 is declared'),
         (lambda v, i: i.pop(WRIST), 'lacks the camera'),
         (lambda v, i: i.update({HEAD: i[HEAD][:-2]}), r'expected uint8 \(32, 48, 3\)'),
         (lambda v, i: i.update({HEAD: i[HEAD].astype(float)}), 'float64'),
@@ -264,6 +285,7 @@ def test_a_wrong_frame_is_refused_by_name(tmp_path, spoil, message):
         ('go', {'sed': 1}, "did you mean 'seed'"),
         ('go', {'seed': True, 'success': True, 'layout': '', 'score': 0.0}, 'int64 is declared'),
         ('go', {'seed': 1}, "'success' is None"),
+        ('go', {'seed': 1, 'success': True, 'layout': '', 'score': np.nan}, 'finite number'),
     ],
 )
 def test_wrong_words_or_facts_of_an_episode_are_refused(tmp_path, task, fields, message):

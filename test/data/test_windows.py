@@ -1,5 +1,7 @@
 """Windows carry the right actions beside the right latents, normalised as inference does it."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -134,6 +136,15 @@ def test_samples_stack_into_the_trainers_batch(made):
     stacked = {name: torch.stack([found[i][name] for i in range(3)]) for name in found[0]}
     assert stacked['latent'].shape == (3, 6, 5, 2, 6)
     assert stacked['actions'].shape[:3] == (3, 30, 5)
+
+
+def test_a_worker_process_gets_the_same_windows(made):
+    found = windows(made, frames=3)
+    sample = found[4]
+    again = pickle.loads(pickle.dumps(found))
+    assert again.places == found.places
+    for name, value in sample.items():
+        torch.testing.assert_close(again[4][name], value)
 
 
 @pytest.mark.parametrize(

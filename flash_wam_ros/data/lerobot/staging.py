@@ -5,6 +5,7 @@ dataset adopts them. Nothing here depends on an episode's final number.
 """
 
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -195,11 +196,15 @@ class EpisodeRecorder:
         array = np.asarray(value)
         if array.shape != feature.shape:
             raise UserError(f'{name} has shape {array.shape}; {feature.shape} is declared')
+        if not np.can_cast(array.dtype, feature.dtype, 'same_kind'):
+            raise UserError(f'{name} is {array.dtype}; {feature.dtype} is declared; convert it')
+        with np.errstate(over='ignore'):
+            array = array.astype(feature.dtype)
         if array.dtype.kind == 'f' and not np.all(np.isfinite(array)):
             raise UserError(
                 f'{name} is not finite at frame {len(self._task_index)}; check its source'
             )
-        return array.astype(feature.dtype)
+        return array
 
     def _video(self, camera: str) -> VideoWriter:
         if camera not in self._videos:
@@ -254,4 +259,6 @@ def _checked_fields(info: DatasetInfo, fields: dict[str, Any]) -> dict[str, Any]
             isinstance(value, bool) and dtype != 'bool'
         ):
             raise UserError(f'episode field {name!r} is {value!r}; a {dtype} is declared')
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f'episode field {name!r} is {value}; give a finite number')
     return fields
