@@ -50,7 +50,7 @@ class BaseNode(Node):
         self.configs = read(self, *self.CONFIGS)
 
     def close(self) -> None:
-        """Let go of what the node holds; called once, also after a failed start."""
+        """Let go of what the node holds; called once, before the node is destroyed."""
 
 
 class StopRequest:
