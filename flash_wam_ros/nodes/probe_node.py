@@ -18,6 +18,7 @@ from flash_wam_ros.nodes.measures import Sightings, report
 from flash_wam_ros.nodes.running import BaseNode, run
 from flash_wam_ros.nodes.status import controller_state, values_of
 from flash_wam_ros.nodes.wire import subscribe
+from flash_wam_ros.robots.domains import check_dds
 from flash_wam_ros.robots.sdk.dds import Participant
 from flash_wam_ros.robots.sdk.g1_port import ARM_SDK_TOPIC, LOW_STATE_TOPIC
 from flash_wam_ros.robots.sdk.idl import LOW_CMD, LOW_STATE
@@ -53,7 +54,9 @@ class ProbeNode(BaseNode):
         (self._p,) = self.configs
         self._seen = Sightings()
         self._from_s = float('inf')
-        self._participant = Participant(self._p.sdk_domain, self._p.network_interface)
+        domain, interface = self._p.sdk_domain, self._p.network_interface
+        check_dds(sdk_domain=domain, interface=interface, simulated=False)
+        self._participant = Participant(domain, interface)
         self._states = self._participant.reader(LOW_STATE_TOPIC, LOW_STATE, depth=_DEPTH)
         self._commands = self._participant.reader(ARM_SDK_TOPIC, LOW_CMD, depth=_DEPTH)
         for name in CAMERAS:

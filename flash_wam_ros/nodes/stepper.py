@@ -65,10 +65,10 @@ class Stepper:
 
     def begin(self, instruction: str, seed: int) -> None:
         """Begin an episode with an empty history."""
-        self._worker.submit(self._begin, instruction, seed)
         self._sync.clear()
         self._next_ns = 0
         self._on = True
+        self._worker.submit(self._begin, instruction, seed)
 
     def _begin(self, instruction: str, seed: int) -> None:
         now_ns = self._now_ns()
