@@ -11,7 +11,13 @@ from flash_wam_ros.data.codecs import open_codec
 from flash_wam_ros.data.encode import EncodeReport, encode_dataset
 from flash_wam_ros.data.latents import CACHE_FOLDER, DTYPES, LatentSpec, weights_digest
 from flash_wam_ros.data.lerobot import LeRobotReader, open_dataset
-from flash_wam_ros.data.texts import TEXTS_NAME, encode_texts, open_text_encoder, read_texts
+from flash_wam_ros.data.texts import (
+    TEXTS_NAME,
+    encode_texts,
+    encoder_name,
+    open_text_encoder,
+    read_texts,
+)
 
 HELP = 'encode the video and the instructions of a dataset; goes on where it stopped'
 EXAMPLE = 'flash-wam data encode datasets/red_bottle --codec models/codec --text minilm'
@@ -85,10 +91,13 @@ def _sizes(reader: LeRobotReader, wanted: list[str] | None) -> dict[str, tuple[i
 
 
 def _encode_texts(reader: LeRobotReader, which: str, path: Path, device: str) -> None:
-    encoder, name = open_text_encoder(which, device)
+    name, instructions = encoder_name(which), reader.instructions()
     known = read_texts(path) if path.is_file() else None
+    if known is not None and known.encoder == name and {'', *instructions} <= set(known):
+        return
+    encoder = open_text_encoder(which, device)
     with progress_bar('encoding instructions') as report:
-        table = encode_texts(reader.instructions(), encoder, name, known, report)
+        table = encode_texts(instructions, encoder, name, known, report)
     table.write(path)
 
 

@@ -80,12 +80,20 @@ def read_texts(path: Path) -> TextTable:
         raise UserError(f'{path} cannot be read ({error}); delete it and encode again') from None
 
 
-def open_text_encoder(which: str, device: str = 'cpu') -> tuple[TextEncoder, str]:
-    """Return a text encoder and the name by which its embeddings are known.
+def encoder_name(which: str) -> str:
+    """Return the name by which the embeddings of a text encoder are known.
 
     Args:
         which: ``minilm``, or a checkpoint folder with ``text_encoder`` and ``tokenizer``.
-        device: where to run it.
+
+    Raises:
+        UserError: no such folder.
+    """
+    return which if which == MINILM else f'umt5-{weights_digest(_encoder_folder(which))[:16]}'
+
+
+def open_text_encoder(which: str, device: str = 'cpu') -> TextEncoder:
+    """Return the text encoder ``which`` (see ``encoder_name``).
 
     Raises:
         UserError: no such folder, or a damaged one.
@@ -94,14 +102,18 @@ def open_text_encoder(which: str, device: str = 'cpu') -> tuple[TextEncoder, str
     if which == MINILM:
         from flash_wam_ros.wam.light_text import MiniLmText
 
-        return MiniLmText(device=device), MINILM
-    folder = Path(which)
-    if not (folder / 'text_encoder').is_dir():
-        raise UserError(f'{folder} holds no text_encoder folder; give a checkpoint or {MINILM!r}')
+        return MiniLmText(device=device)
+    folder = _encoder_folder(which)
     from flash_wam_ros.wam.umt5_text import Umt5Text
 
-    encoder = Umt5Text.load(folder / 'text_encoder', folder / 'tokenizer', device=device)
-    return encoder, f'umt5-{weights_digest(folder / "text_encoder")[:16]}'
+    return Umt5Text.load(folder, folder.with_name('tokenizer'), device=device)
+
+
+def _encoder_folder(which: str) -> Path:
+    folder = Path(which) / 'text_encoder'
+    if not folder.is_dir():
+        raise UserError(f'{which} holds no text_encoder folder; give a checkpoint or {MINILM!r}')
+    return folder
 
 
 def encode_texts(

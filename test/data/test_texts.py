@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from flash_wam_ros.core import UserError
-from flash_wam_ros.data.texts import TextTable, encode_texts, open_text_encoder, read_texts
+from flash_wam_ros.data.texts import (
+    TextTable,
+    encode_texts,
+    encoder_name,
+    open_text_encoder,
+    read_texts,
+)
 
 
 class CountingEncoder:
@@ -66,3 +72,15 @@ def test_missing_and_damaged_tables_and_unknown_encoders_are_named(tmp_path):
         read_texts(path)
     with pytest.raises(UserError, match='holds no text_encoder folder'):
         open_text_encoder(str(tmp_path))
+    with pytest.raises(UserError, match='holds no text_encoder folder'):
+        encoder_name(str(tmp_path))
+
+
+def test_a_checkpoints_encoder_is_known_by_its_weights(tmp_path):
+    folder = tmp_path / 'text_encoder'
+    folder.mkdir()
+    names = []
+    for content in ('one', 'two', 'one'):
+        (folder / 'model.safetensors').write_text(content)
+        names.append(encoder_name(str(tmp_path)))
+    assert names[0] == names[2] != names[1]
