@@ -1,10 +1,12 @@
 """Renders the robot's cameras off screen.
 
-Which GL library MuJoCo loads is decided when it is first imported, by ``MUJOCO_GL``; this module
-chooses EGL where nothing else is asked for, and so does every module of this room, because the
-package sets it.
+Which GL library MuJoCo loads is decided by ``MUJOCO_GL`` when it is first imported. This room
+chooses EGL where nothing else is asked for; where somebody imported MuJoCo before, it is made to
+choose again.
 """
 
+import importlib
+import os
 from types import TracebackType
 
 import mujoco
@@ -46,6 +48,7 @@ class CameraRenderer:
         self.width, self.height = width, height
         self._model = world.model
         try:
+            _choose_gl_again()
             self._renderer = mujoco.Renderer(world.model, height=height, width=width)
         except Exception as error:  # GL back ends raise whatever they like
             raise UserError(f'no GL for rendering ({_first_line(error)}); {_GL_REMEDY}') from error
@@ -102,6 +105,15 @@ def intrinsics(camera: str, width: int, height: int) -> np.ndarray:
             focal = 0.5 * height / np.tan(0.5 * mount.fovy_rad)
             return np.array([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]])
     raise UserError(f'unknown camera {camera!r}; {did_you_mean(camera, CAMERA_NAMES)}')
+
+
+def _choose_gl_again() -> None:
+    """Let MuJoCo read ``MUJOCO_GL`` anew if its context is of another back end."""
+    chosen = os.environ.get('MUJOCO_GL', '')
+    module = importlib.import_module(f'{mujoco.Renderer.__module__.rpartition(".")[0]}.gl_context')
+    context = getattr(module, 'GLContext', None)
+    if chosen in ('egl', 'osmesa') and chosen not in getattr(context, '__module__', ''):
+        importlib.reload(module)
 
 
 def _first_line(error: Exception) -> str:

@@ -14,6 +14,8 @@ _READY_ARM_RAD = {
     'wrist_pitch': 0.74,
     'wrist_yaw': -0.6,
 }
+OPEN_JAWS_M = FINGER_TRAVEL_M - 0.001
+"""Travel of a finger of an open gripper, a little inside its range [m]."""
 _MIRRORED = ('roll', 'yaw')
 
 
@@ -29,5 +31,5 @@ def ready_posture() -> np.ndarray:
         for part, angle in _READY_ARM_RAD.items():
             mirrored = part.endswith(_MIRRORED)
             posture[STATE.index(f'{side}_{part}_joint')] = sign * angle if mirrored else angle
-        posture[STATE.index(f'{side}_gripper_joint')] = FINGER_TRAVEL_M
+        posture[STATE.index(f'{side}_gripper_joint')] = OPEN_JAWS_M
     return posture

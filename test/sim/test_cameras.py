@@ -114,6 +114,26 @@ def test_bad_input_is_refused_in_one_line(world, renderer):
         CameraRenderer(world, 5000, 100)
 
 
+def test_rendering_works_where_mujoco_was_imported_before_this_package():
+    program = (
+        'import mujoco\n'
+        'from flash_wam_ros.sim.world import World, WorldConfig\n'
+        'from flash_wam_ros.sim.cameras import CameraRenderer\n'
+        "world = World(WorldConfig(task='red_bottle'))\n"
+        "print(CameraRenderer(world, 64, 64).render(world, 'head').shape)\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ('MUJOCO_GL', 'DISPLAY')}
+    answer = subprocess.run(
+        [sys.executable, '-c', program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert answer.stdout == '(64, 64, 3)\n'
+
+
 def test_a_machine_without_gl_is_told_which_packages_to_install():
     program = (
         'from flash_wam_ros.core import UserError\n'

@@ -7,9 +7,9 @@ from enum import Enum
 import mink
 import numpy as np
 
-from flash_wam_ros.robots.g1_layout import FINGER_TRAVEL_M
 from flash_wam_ros.sim.experts.hands import PITCH_RAD, azimuth, backed, between, gap, hold, raised
 from flash_wam_ros.sim.experts.view import Move, View
+from flash_wam_ros.sim.posture import OPEN_JAWS_M
 
 _NEAR_M, _NEAR_RAD = 0.010, 0.15
 _APPROACH_M = 0.09
@@ -19,7 +19,8 @@ _EMPTY_M = 0.003
 _PRESSED_M = 0.0015
 _STILL_M = 0.0006
 _STALLED_LOOKS = 5
-_CLOSED_M = 0.0
+# A little inside the jaws' range, so that no controller has to clip what is asked.
+_CLOSED_M = 0.001
 
 
 class Phase(Enum):
@@ -153,7 +154,7 @@ class HandScript:
         return Phase.RELEASE if self._at(view, self._anchor) else Phase.LOWER
 
     def _after_release(self, view: View) -> Phase:
-        opened = view.jaws_m[self.side] > 0.8 * FINGER_TRAVEL_M
+        opened = view.jaws_m[self.side] > 0.8 * OPEN_JAWS_M
         return Phase.RETREAT if opened else Phase.RELEASE
 
     def _after_retreat(self, view: View) -> Phase:
@@ -172,14 +173,14 @@ class HandScript:
         if self.phase is Phase.CARRY:
             return self._carrying(view)
         hand, jaws_m = {
-            Phase.REACH: lambda: (self._grasp(view), FINGER_TRAVEL_M),
+            Phase.REACH: lambda: (self._grasp(view), OPEN_JAWS_M),
             Phase.CLOSE: lambda: (self._anchor, _CLOSED_M),
             Phase.LIFT: lambda: (self._lifted(), _CLOSED_M),
             Phase.LOWER: lambda: (self._anchor, _CLOSED_M),
-            Phase.RELEASE: lambda: (self._anchor, FINGER_TRAVEL_M),
-            Phase.RETREAT: lambda: (self._anchor, FINGER_TRAVEL_M),
-            Phase.DONE: lambda: (self._home, FINGER_TRAVEL_M),
-            Phase.BACK_OFF: lambda: (self._anchor, FINGER_TRAVEL_M),
+            Phase.RELEASE: lambda: (self._anchor, OPEN_JAWS_M),
+            Phase.RETREAT: lambda: (self._anchor, OPEN_JAWS_M),
+            Phase.DONE: lambda: (self._home, OPEN_JAWS_M),
+            Phase.BACK_OFF: lambda: (self._anchor, OPEN_JAWS_M),
         }[self.phase]()
         return [Move(hand=hand, jaws_m=jaws_m)]
 
@@ -187,7 +188,7 @@ class HandScript:
         """Go behind the thing, then forward along the fingers."""
         grasp = self._grasp(view)
         return [
-            Move(hand=pose, jaws_m=FINGER_TRAVEL_M) for pose in (backed(grasp, _APPROACH_M), grasp)
+            Move(hand=pose, jaws_m=OPEN_JAWS_M) for pose in (backed(grasp, _APPROACH_M), grasp)
         ]
 
     def _carrying(self, view: View) -> list[Move]:

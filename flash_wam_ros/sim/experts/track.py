@@ -11,7 +11,7 @@ HORIZON_S = 1.2
 _SAMPLES = round(HORIZON_S / SAMPLE_S) + 1
 # Well inside the safety controller's defaults, so that what is planned is what is done.
 _SPEED_RAD_S, _ACCELERATION_RAD_S2, _JERK_RAD_S3 = 1.3, 5.0, 45.0
-_JAWS_M_S = 0.12
+_JAWS_M_S = 0.1
 _DOFS = 7
 # A plan repeats this much of the one before: by the time it reaches the controller its first
 # points are past, and a change among them would be a jump.
