@@ -54,4 +54,11 @@ COMMANDS: dict[str, Entry] = {
         'flash_wam_ros.cli.data_encode',
         'encode the video and the instructions of a dataset; goes on where it stopped',
     ),
+    'train': Entry('flash_wam_ros.cli.train', 'train a teacher by flow matching'),
+    'distill': Entry('flash_wam_ros.cli.distill', 'distil a teacher into a few-step student'),
+    'distill toy': Entry(
+        'flash_wam_ros.cli.distill_toy',
+        'run every recipe on a toy world with a known optimum; write the table',
+    ),
+    'report': Entry('flash_wam_ros.cli.report', 'one page with the curves of one run or several'),
 }

@@ -18,7 +18,7 @@ from flash_wam_ros.distill.noising import LevelConfig, noised
 from flash_wam_ros.distill.step import euler
 from flash_wam_ros.distill.toy.world import FRAMES, ExactNetwork, K, draw_windows
 from flash_wam_ros.distill.train.seeding import generator
-from flash_wam_ros.distill.window import NoisyWindow, Stream, VelocityNetwork
+from flash_wam_ros.distill.window import NoisyWindow, Stream, Velocities, VelocityNetwork
 from flash_wam_ros.wam.schedule import TRAIN_STEPS, InferenceSchedule
 
 EXACT_STEPS = 256
@@ -49,18 +49,23 @@ class Scores:
         return asdict(self)
 
 
+def _ask(network: VelocityNetwork, window: NoisyWindow, t_goal: Tensor) -> Velocities:
+    """Return a network's velocities; a flow map is told where to jump to."""
+    if getattr(network, 'target_in', None) is not None:
+        window = replace(window, action_target_t=t_goal)
+    return network(window)
+
+
 def euler_sampler(network: VelocityNetwork, steps: int, *, action: bool) -> Sampler:
     """Return plain Euler in ``steps`` steps of one stream; a flow map is asked for its jumps."""
     levels = LevelConfig()
     shift = levels.action_shift if action else levels.video_shift
     ends = [*InferenceSchedule.make(steps, shift).timesteps.tolist()[1:], 0.0]
-    takes_target = getattr(network, 'target_in', None) is not None
 
     def sample(window: NoisyWindow) -> Tensor:
         for t_end in ends:
             goal = torch.full_like(window.action.t, t_end)
-            asked = replace(window, action_target_t=goal) if takes_target else window
-            velocity = network(asked)
+            velocity = _ask(network, window, goal)
             if action:
                 window = replace(window, action=euler(window.action, velocity.action, goal))
             else:
@@ -78,7 +83,7 @@ def function_sampler(
         return euler_sampler(network, 1, action=action)
 
     def sample(window: NoisyWindow) -> Tensor:
-        velocity = network(window)
+        velocity = _ask(network, window, torch.zeros_like(window.action.t))
         stream = window.action if action else window.video
         return f(stream.noisy, stream.sigma, velocity.action if action else velocity.video)
 

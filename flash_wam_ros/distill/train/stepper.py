@@ -95,7 +95,7 @@ class Stepper:
             player.name: optimiser.build(objective.networks[player.name])
             for player in objective.players
         }
-        self._batch_of = batch_of
+        self.batch_of = batch_of
         self._micro_batches = micro_batches
         self._seed = seed
         self._share = share
@@ -147,7 +147,7 @@ class Stepper:
         sums: dict[str, Tensor] = {}
         batches = []
         for micro in mine:
-            batch = self._batch_of(next(numbers)).to(self._device)
+            batch = self.batch_of(next(numbers)).to(self._device)
             batches.append(batch)
             _sync_gradients(network, micro == mine[-1])
             losses = self.objective.loss(player.name, batch, generator(self._seed, *key, micro))

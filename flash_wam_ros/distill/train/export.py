@@ -1,0 +1,50 @@
+"""The model that a run leaves: a folder that the runtime loads."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from flash_wam_ros.distill.objective import Objective
+from flash_wam_ros.distill.train.config import RunConfig
+from flash_wam_ros.distill.train.processes import barrier, gathered
+from flash_wam_ros.distill.wam_network import TargetTimeTransformer
+from flash_wam_ros.wam.config import WamConfig
+from flash_wam_ros.wam.pipeline import save_pipeline
+from flash_wam_ros.wam.presets import few_steps
+from flash_wam_ros.wam.transformer import WorldActionTransformer
+
+MODEL_NAME = 'model'
+STUDENT_VIDEO_STEPS = 1
+STUDENT_ACTION_STEPS = 2
+_PREFIX = 'transformer.'
+
+
+def takes_target(network: nn.Module) -> bool:
+    """Return whether a network is a flow map."""
+    return isinstance(getattr(network, 'transformer', None), TargetTimeTransformer)
+
+
+def export_model(run: Path, objective: Objective, wam: WamConfig, config: RunConfig) -> Path:
+    """Write the moving average as a model folder; a flow map is folded to jump to 0.
+
+    Codec and text encoder are those of the start; name that folder as the base when loading.
+    """
+    average = objective.networks['average']
+    state = gathered(average)
+    folder = run / MODEL_NAME
+    if state:
+        kind = TargetTimeTransformer if takes_target(average) else WorldActionTransformer
+        with torch.device('meta'):
+            transformer = kind(wam.model)
+        weights = {key.removeprefix(_PREFIX): value for key, value in state.items()}
+        transformer.load_state_dict(weights, assign=True)
+        if isinstance(transformer, TargetTimeTransformer):
+            transformer, action_steps = transformer.folded(), 1
+        else:
+            action_steps = STUDENT_ACTION_STEPS
+        if config.recipe is not None:
+            wam = few_steps(wam, STUDENT_VIDEO_STEPS, action_steps)
+        save_pipeline(folder, wam, transformer, overwrite=True)
+    barrier()
+    return folder

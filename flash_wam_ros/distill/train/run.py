@@ -1,0 +1,231 @@
+"""A training run: networks, data, steps, checkpoints, records, export."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from flash_wam_ros.core import UserError
+from flash_wam_ros.distill.noising import LevelConfig, noised
+from flash_wam_ros.distill.objective import Objective
+from flash_wam_ros.distill.recipes import Setting, make_recipe
+from flash_wam_ros.distill.step import euler
+from flash_wam_ros.distill.teacher import TeacherObjective
+from flash_wam_ros.distill.train import checkpoints, export
+from flash_wam_ros.distill.train.atomic import write_text
+from flash_wam_ros.distill.train.config import RunConfig
+from flash_wam_ros.distill.train.processes import barrier, process_group, shard
+from flash_wam_ros.distill.train.records import Records, latent_picture
+from flash_wam_ros.distill.train.seeding import generator
+from flash_wam_ros.distill.train.sources import Ahead, MicroBatches, open_source
+from flash_wam_ros.distill.train.stepper import (
+    NonFiniteLossError,
+    Share,
+    Stepper,
+    StepRecord,
+)
+from flash_wam_ros.distill.wam_network import WamNetwork
+from flash_wam_ros.distill.window import CleanBatch, Velocities, View
+from flash_wam_ros.wam.checkpoint import load_transformer
+from flash_wam_ros.wam.config import WamConfig
+from flash_wam_ros.wam.pipeline import INFERENCE_ATTENTION, TRANSFORMER, load_config
+from flash_wam_ros.wam.presets import preset
+from flash_wam_ros.wam.schedule import TRAIN_STEPS
+from flash_wam_ros.wam.transformer import WorldActionTransformer
+
+CONFIG_NAME = 'run.yaml'
+BAD_BATCH = 'bad_batch'
+_PICTURE = 7
+
+Progress = Callable[[int, int, StepRecord], None]
+"""Called after a step with (steps done, steps in all, what happened)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunResult:
+    """What a run made.
+
+    Attributes:
+        steps_done: steps behind it.
+        last: record of the last step; None if there was none to do.
+        model: folder of the exported model.
+    """
+
+    steps_done: int
+    last: StepRecord | None
+    model: Path
+
+
+def start_network(config: RunConfig) -> tuple[WamConfig, WamNetwork]:
+    """Return the configuration and the network that a run starts from.
+
+    Raises:
+        UserError: no such checkpoint or preset.
+    """
+    start = config.start
+    if start.checkpoint:
+        folder = Path(start.checkpoint)
+        wam = load_config(folder, preset_name=start.preset or None)
+        # Masters are fp32 whatever was stored; bf16 storage would swallow small updates.
+        transformer = load_transformer(
+            folder / TRANSFORMER, attn_mode=INFERENCE_ATTENTION, dtype=torch.float32
+        )
+    else:
+        wam = preset(start.preset, start.size)
+        torch.manual_seed(config.loop.seed)
+        transformer = WorldActionTransformer(wam.model)
+    transformer.recompute_blocks = config.loop.recompute_blocks
+    view = View(wam.chunk.frames_per_chunk, wam.chunk.attn_window)
+    return wam, WamNetwork(transformer, view)
+
+
+def make_objective(
+    config: RunConfig, wam: WamConfig, network: nn.Module, empty_text: Tensor
+) -> Objective:
+    """Return the objective of a run's teacher or recipe section."""
+    levels = LevelConfig(video_shift=wam.video.shift, action_shift=wam.action.shift)
+    if config.teacher is not None:
+        return TeacherObjective(config.teacher, network, levels, empty_text)
+    assert config.recipe is not None
+    setting = Setting(levels=levels, chunk_size=wam.chunk.frames_per_chunk, empty_text=empty_text)
+    return make_recipe(**config.recipe).objective(network, setting)
+
+
+def _place(objective: Objective, config: RunConfig, device: torch.device, grouped: bool) -> None:
+    """Move the networks to their device; shard them where there is a process group."""
+    dtype = torch.bfloat16 if config.loop.dtype == 'bf16' else torch.float32
+    for network in objective.networks.values():
+        network.to(device)
+        if grouped:
+            shard(network, dtype, device)
+
+
+def execute(config: RunConfig, progress: Progress = lambda *_: None) -> RunResult:
+    """Run, or go on with, a training run; returns when its steps are done.
+
+    Raises:
+        UserError: bad configuration or data, a disk that refuses, or a loss that is no number
+            (the batch is kept beside the run).
+    """
+    grouped_alone = config.loop.dtype == 'bf16'
+    with process_group(config.loop.device, always=grouped_alone) as (share, device):
+        run = _Run(config, share, device, grouped=grouped_alone or share.world > 1)
+        return run.execute(progress)
+
+
+class _Run:
+    def __init__(
+        self, config: RunConfig, share: Share, device: torch.device, *, grouped: bool
+    ) -> None:
+        self.config, self.share = config, share
+        self.folder = Path(config.out)
+        self._claim_folder()
+        self.wam, network = start_network(config)
+        source, empty = open_source(config.data, self.wam, config.loop.seed)
+        self.batches = MicroBatches(source, config.loop.micro_batch, config.loop.seed)
+        self.objective = make_objective(config, self.wam, network, empty.to(device))
+        _place(self.objective, config, device, grouped)
+        self.stepper = Stepper(
+            self.objective,
+            config.optimiser,
+            self.batches.__getitem__,
+            micro_batches=config.loop.micro_batches,
+            seed=config.loop.seed,
+            share=share,
+            device=device,
+        )
+        self.device = device
+
+    def _claim_folder(self) -> None:
+        """Write the configuration, or refuse a folder that was begun with another."""
+        barrier()
+        path, text = self.folder / CONFIG_NAME, self.config.to_yaml()
+        if path.exists() and _without_steps(path.read_text()) != _without_steps(text):
+            raise UserError(
+                f'{self.folder} holds a run of another configuration ({path}); '
+                'choose another out, or repeat its settings to resume it'
+            )
+        if self.share.rank == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_text(path, text)
+        barrier()
+
+    def execute(self, progress: Progress) -> RunResult:
+        done, last = self._resume(), None
+        loop = self.config.loop
+        if self.config.data.workers:
+            self._load_ahead(done)
+        records = Records(self.folder, done) if self.share.rank == 0 else None
+        try:
+            while done < loop.steps:
+                last = self._step(done)
+                if records is not None:
+                    records.scalars(done, last.scalars())
+                done += 1
+                self._picture(done, records)
+                if done % loop.checkpoint_every == 0 or done == loop.steps:
+                    checkpoints.save(self.folder, self.stepper, done, loop.keep_checkpoints)
+                progress(done, loop.steps, last)
+        finally:
+            if records is not None:
+                records.close()
+        model = export.export_model(self.folder, self.objective, self.wam, self.config)
+        return RunResult(steps_done=done, last=last, model=model)
+
+    def _resume(self) -> int:
+        found = checkpoints.checkpoints(self.folder)
+        return checkpoints.load(found[-1], self.stepper) if found else 0
+
+    def _load_ahead(self, done: int) -> None:
+        steps = range(done, self.config.loop.steps)
+        numbers = [number for step in steps for number in self.stepper.numbers(step)]
+        self.stepper.batch_of = Ahead(self.batches, numbers, self.config.data.workers)
+
+    def _step(self, step: int) -> StepRecord:
+        try:
+            return self.stepper.step(step)
+        except NonFiniteLossError as error:
+            path = self.folder / f'{BAD_BATCH}_{step:08d}_rank{self.share.rank}.safetensors'
+            save_file(_tensors(error.batches), path)
+            raise UserError(
+                f'{error}; stopped; its batches are in {path}; lower optimiser.lr or look at '
+                'the data, then resume from the last checkpoint'
+            ) from error
+
+    def _picture(self, done: int, records: Records | None) -> None:
+        """Add a picture of one-step video against the truth; all processes take part."""
+        every = self.config.loop.picture_every
+        if not every or done % every:
+            return
+        batch = self.batches[0].to(self.device)
+        size, _, frames = batch.latent.shape[:3]
+        full = torch.full((size, frames), float(TRAIN_STEPS), device=self.device)
+        rng = generator(self.config.loop.seed, _PICTURE)
+        window = noised(batch, full, full, rng).window
+        window = replace(window, action_target_t=self._target(full))
+        with torch.no_grad():
+            velocity: Velocities = self.objective.networks['average'](window)
+        made = euler(window.video, velocity.video, torch.zeros_like(full)).noisy
+        if records is not None:
+            picture = latent_picture(made[0].float().cpu(), batch.latent[0].float().cpu())
+            records.picture(done, 'video/predicted_above_true', picture)
+
+    def _target(self, full: Tensor) -> Tensor | None:
+        mapped = export.takes_target(self.objective.networks['average'])
+        return torch.zeros_like(full) if mapped else None
+
+
+def _without_steps(text: str) -> str:
+    """Return a configuration without its step count: a run may be made longer."""
+    return '\n'.join(line for line in text.splitlines() if not line.startswith('  steps:'))
+
+
+def _tensors(batches: list[CleanBatch]) -> dict[str, Tensor]:
+    named = {}
+    for index, batch in enumerate(batches):
+        for name in ('latent', 'actions', 'actions_mask', 'text_emb'):
+            named[f'{index}.{name}'] = getattr(batch, name).contiguous().cpu()
+    return named
