@@ -3,7 +3,7 @@
 import argparse
 import json
 import platform
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from flash_wam_ros.core import UserError
-from flash_wam_ros.wam.benchmark import Bench, Case, Machine, measure_machine
+from flash_wam_ros.wam.benchmark import Bench, Case, Machine, measure_machine, turns
 
 FILLS = (0.0, 0.25, 0.5, 1.0)
 TEACHER_FILL = 0.25
@@ -132,25 +132,15 @@ def time_all(bench: Bench, record: Record, *, repeats: int, with_teacher: bool) 
         if record.machine is None:
             record.machine = measure_machine(bench.model, bench.config)
             record.save()
+        if todo:
+            # A first run pays for allocations that later ones do not.
+            bench.time(few_step_cases(0.0, 1)[-1])
         for section in sections:
-            for case, seconds, passes in _runs(bench, record, section):
-                record.add(case, seconds, passes)
-                progress.update(task, advance=1, description=f'{case.name}: {seconds:.2f} s')
-
-
-def _runs(bench: Bench, record: Record, section: list[Case]) -> Iterator[tuple[Case, float, int]]:
-    left = [case for case in section if record.missing(case)]
-    if not left:
-        return
-    # The first run of a process pays for allocations that later ones do not; it is not counted.
-    warm = min(left, key=lambda case: bench.cost(case).macs)
-    for _ in bench.run([Case(**{**_fields(warm), 'repeats': 1})]):
-        pass
-    yield from bench.run([Case(**{**_fields(c), 'repeats': record.missing(c)}) for c in left])
-
-
-def _fields(case: Case) -> dict[str, Any]:
-    return {name: getattr(case, name) for name in case.__dataclass_fields__}
+            left = [replace(case, repeats=record.missing(case)) for case in section]
+            for case in turns(left):
+                progress.update(task, description=case.name)
+                record.add(case, *bench.time(case))
+                progress.advance(task)
 
 
 def _progress() -> Progress:

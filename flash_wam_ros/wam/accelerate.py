@@ -29,11 +29,6 @@ class Runner:
         if cuda_graphs and not self._captures:
             _log.warning('CUDA graphs need a CUDA device; passes run without them')
 
-    @property
-    def captures(self) -> bool:
-        """Return whether passes are captured."""
-        return self._captures
-
     def clear(self) -> None:
         """Forget captured passes: their buffers are about to change."""
         self._graphs.clear()

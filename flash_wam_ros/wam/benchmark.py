@@ -154,14 +154,8 @@ class Bench:
         size = self.model.patch_embedding_mlp.weight.element_size()
         return 2 * streams * slots * model.num_layers * model.width * size
 
-    def run(self, cases: Sequence[Case]) -> Iterator[tuple[Case, float, int]]:
-        """Yield case, seconds and network passes of every run, cases taking turns."""
-        for turn in range(max(case.repeats for case in cases)):
-            for case in cases:
-                if turn < case.repeats:
-                    yield case, *self._time(case)
-
-    def _time(self, case: Case) -> tuple[float, int]:
+    def time(self, case: Case) -> tuple[float, int]:
+        """Return the seconds and the network passes of one run of a case."""
         session = WamSession(
             self.model,
             case.configure(self.config),
@@ -200,6 +194,12 @@ def _fill(session: WamSession, pairs: int) -> None:
         elif isinstance(plan, ReferencePlan):
             for tokens in (config.video_tokens, config.action_tokens):
                 plan.cache.ledger.settle(plan.cache.ledger.take(tokens), Keep.PREDICTED)
+
+
+def turns(cases: Sequence[Case]) -> Iterator[Case]:
+    """Yield each case as often as it is to be run, cases taking turns."""
+    for turn in range(max((case.repeats for case in cases), default=0)):
+        yield from (case for case in cases if turn < case.repeats)
 
 
 def summary_s(seconds: Sequence[float]) -> tuple[float, float, float]:

@@ -77,10 +77,6 @@ class TrainingTable:
         weights = bell * (TRAIN_STEPS / bell.sum())
         return cls(sigmas, timesteps, weights)
 
-    def sigma_of(self, timesteps: Tensor) -> Tensor:
-        """Return the noise level of ``timesteps`` (any shape)."""
-        return timesteps / TRAIN_STEPS
-
     def weight_of(self, timesteps: Tensor) -> Tensor:
         """Return the loss weight of the table entry nearest to each timestep (any shape)."""
         table = self.timesteps.to(timesteps.device)

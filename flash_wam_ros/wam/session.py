@@ -114,11 +114,6 @@ class WamSession:
         """Return the memory of the key-value cache [bytes]."""
         return self.plan.cache_bytes
 
-    @property
-    def first_observation_due(self) -> bool:
-        """Return whether ``observe`` awaits the one latent of the first picture."""
-        return self._ready and self._first is None
-
     @torch.no_grad()
     def reset(
         self, text_cond: Tensor, text_uncond: Tensor | None = None, *, seed: int | None = None
