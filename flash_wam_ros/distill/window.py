@@ -55,13 +55,13 @@ class CleanBatch:
     def collate(cls, samples: Sequence[Mapping[str, Tensor]]) -> 'CleanBatch':
         """Stack samples, each a mapping with this class's field names and no batch axis."""
         names = [f.name for f in fields(cls)]
-        for sample in samples:
-            for name in sample:
-                if name not in names:
-                    raise UserError(
-                        f'unknown field {name!r} of a sample; {did_you_mean(name, names)}'
-                    )
-        return cls(**{name: torch.stack([s[name] for s in samples]) for name in names})
+        present = list(samples[0])
+        for name in present:
+            if name not in names:
+                raise UserError(
+                    f'unknown field {name!r} of a sample; {did_you_mean(name, names)}'
+                )
+        return cls(**{name: torch.stack([s[name] for s in samples]) for name in present})
 
     def to(self, device: torch.device) -> 'CleanBatch':
         """Return the batch on ``device``."""
