@@ -55,8 +55,8 @@ CAMERAS = (
         CameraMount(
             name=f'{side}_wrist',
             parent=f'{side}_gripper_base',
-            xyz=(-0.005, 0.0, 0.075),
-            rpy=(0.0, 0.5, 0.0),
+            xyz=(0.015, 0.0, 0.085),
+            rpy=(0.0, 0.62, 0.0),
             fovy_rad=math.radians(75.0),
         )
         for side in ('left', 'right')
