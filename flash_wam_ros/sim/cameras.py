@@ -14,7 +14,7 @@ import numpy as np
 
 from flash_wam_ros.core import UserError, did_you_mean
 from flash_wam_ros.sim.mounts import CAMERAS
-from flash_wam_ros.sim.robot_model import CONTACT_GROUP
+from flash_wam_ros.sim.robot_model import CONTACT_GROUP, LEG_GROUP
 from flash_wam_ros.sim.scene import MAX_IMAGE
 from flash_wam_ros.sim.world import World
 
@@ -53,7 +53,7 @@ class CameraRenderer:
         except Exception as error:  # GL back ends raise whatever they like
             raise UserError(f'no GL for rendering ({_first_line(error)}); {_GL_REMEDY}') from error
         self._option = mujoco.MjvOption()
-        self._option.geomgroup[CONTACT_GROUP] = 0
+        self._option.geomgroup[[CONTACT_GROUP, LEG_GROUP]] = 0
         self._option.sitegroup[:] = 0
         flags = self._renderer.scene.flags
         flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0

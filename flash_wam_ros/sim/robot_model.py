@@ -41,7 +41,9 @@ WORLD_BITS = (1, 1)
 _LEFT_BITS, _RIGHT_BITS, _TRUNK_BITS = (2, 1), (4, 1 | 2), (8, 1 | 2 | 4)
 _DISTAL = ('elbow', 'wrist', 'gripper', 'finger')
 _PROXIMAL = 'shoulder'
-VISUAL_GROUP, CONTACT_GROUP = 1, 3
+VISUAL_GROUP, CONTACT_GROUP, LEG_GROUP = 1, 3, 4
+"""Groups of shapes: what cameras see, what touches, and legs, which the table hides from them."""
+_LEG = ('hip', 'knee', 'ankle')
 
 
 def robot_spec(free_base: bool = False) -> mujoco.MjSpec:
@@ -88,7 +90,7 @@ def _bits(body: str, free_base: bool) -> tuple[int, int]:
         return _LEFT_BITS if body.startswith('left') else _RIGHT_BITS
     if _PROXIMAL in body:
         return (0, 0)  # its own trunk is always near; the forearms are what can hit something
-    if any(part in body for part in ('hip', 'knee', 'ankle')):
+    if any(part in body for part in _LEG):
         return WORLD_BITS if free_base and 'ankle_roll' in body else (0, 0)
     return _TRUNK_BITS
 
@@ -98,7 +100,8 @@ def _set_contacts(spec: mujoco.MjSpec, free_base: bool) -> None:
         mesh.maxhullvert = 40
     for geom in spec.geoms:
         if geom.contype == 0:
-            geom.group = VISUAL_GROUP
+            leg = any(part in geom.parent.name for part in _LEG)
+            geom.group = LEG_GROUP if leg else VISUAL_GROUP
             continue
         geom.group = CONTACT_GROUP
         geom.contype, geom.conaffinity = _bits(geom.parent.name, free_base)
