@@ -59,6 +59,7 @@ def verify_checkpoint(
     report = inspect_transformer(folder / TRANSFORMER, attn_mode=INFERENCE_ATTENTION)
     _print_transformer(report)
     config = few_steps(_config(folder, preset_name), video_steps=1, action_steps=1)
+    print('loading        every weight is read and must be finite', flush=True)
     started = time.monotonic()
     model = load_transformer(
         folder / TRANSFORMER, attn_mode=INFERENCE_ATTENTION, device=place, dtype=dtype
