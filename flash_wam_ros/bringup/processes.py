@@ -224,6 +224,7 @@ def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
         'OMP_NUM_THREADS': '1',
         'LP_NUM_THREADS': '0',
         'MUJOCO_GL': 'egl',
+        'OPENCV_LOG_LEVEL': 'OFF',
         'PYTHONUNBUFFERED': '1',
     }
     if given.get('ROS_DISTRO') == 'humble':

@@ -51,7 +51,6 @@ class CvCameraParameters:
 
 def open_device(camera: str, device: str, p: CvCameraParameters) -> Any:
     """Return an open OpenCV capture with a queue of one; UserError if there is none."""
-    cv2.setLogLevel(0)  # its complaint spans lines; ours is one
     capture = cv2.VideoCapture(int(device) if device.isdigit() else device)
     if not capture.isOpened():
         raise UserError(
