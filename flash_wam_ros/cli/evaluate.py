@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--domain', type=int, default=BringupConfig().domain, help='SDK domain (through ros)'
     )
+    parser.add_argument(
+        '--pictures', type=Path, help='folder for a strip of pictures an episode (lockstep)'
+    )
     parser.add_argument('--json', type=Path, help='write the result here; taken up again if there')
 
 
@@ -55,17 +58,21 @@ def run(args: argparse.Namespace) -> int:
     if results.episodes:
         console.print(f'{args.json} holds {len(results.episodes)} episodes; going on from there')
     if args.through == 'ros':
+        if args.pictures:
+            raise UserError(
+                '--pictures needs --through lockstep; flash-wam demo films through ros'
+            )
         results = _through_ros(args, setting)
     else:
-        _in_lockstep(args.episodes, results, console)
+        _in_lockstep(args.episodes, results, console, args.pictures)
     _summary(console, results)
     return 0
 
 
-def _in_lockstep(episodes: int, results: Results, console: Console) -> None:
+def _in_lockstep(episodes: int, results: Results, console: Console, pictures: Path | None) -> None:
     """Run the episodes that ``results`` still lacks, in this process."""
     setting, done = results.setting, len(results.episodes)
-    with episode_runner(setting) as run_episode, _progress(console) as progress:
+    with episode_runner(setting, pictures) as run_episode, _progress(console) as progress:
         bar = progress.add_task(f'{setting.policy} on {setting.task}', total=episodes)
         progress.advance(bar, done)
         for seed in range(setting.seed + done, setting.seed + episodes):

@@ -1,7 +1,8 @@
 """Episodes of a setting in lock step."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 from flash_wam_ros.core import UserError, did_you_mean
 from flash_wam_ros.evaluate.results import Episode, Setting
@@ -31,18 +32,35 @@ def check_names(setting: Setting) -> None:
 
 
 @contextmanager
-def episode_runner(setting: Setting) -> Iterator[EpisodeRunner]:
+def episode_runner(setting: Setting, pictures: Path | None = None) -> Iterator[EpisodeRunner]:
     """Yield what runs the episodes of ``setting`` in lock step; free everything afterwards.
+
+    Args:
+        setting: what is evaluated.
+        pictures: folder for a strip of pictures of each episode, None for none.
 
     Raises:
         UserError: the task, the policy or its model is unknown.
     """
     check_names(setting)
     from flash_wam_ros.evaluate.lockstep import Lockstep
+    from flash_wam_ros.evaluate.strip import Strips
     from flash_wam_ros.sim.cameras import CameraRenderer
     from flash_wam_ros.sim.world import World, WorldConfig
 
     policy = make_policy(setting.policy, task=setting.task, model=setting.model)
     world = World(WorldConfig(task=setting.task))
-    with CameraRenderer(world) if policy.cameras else nullcontext() as cameras:
-        yield Lockstep(world, policy, g1_controller, cameras).episode
+    with ExitStack() as stack:
+        cameras = stack.enter_context(CameraRenderer(world)) if policy.cameras else None
+        if pictures is None:
+            yield Lockstep(world, policy, g1_controller, cameras).episode
+            return
+        strips = stack.enter_context(closing(Strips(world, pictures)))
+        lockstep = Lockstep(world, policy, g1_controller, cameras, witness=strips)
+
+        def pictured(seed: int) -> Episode:
+            episode = lockstep.episode(seed)
+            strips.write(seed)
+            return episode
+
+        yield pictured
