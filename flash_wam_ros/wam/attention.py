@@ -58,10 +58,14 @@ class Attention(nn.Module):
         key = self.norm_k(self.to_k(x_BSD)).unflatten(-1, (self.heads, -1))
         return KeyValue(key, self.to_v(x_BSD).unflatten(-1, (self.heads, -1)))
 
-    def rotated(self, x_BLD: Tensor, rope: Rope) -> tuple[Tensor, KeyValue]:
-        """Return queries and keys turned to their positions, and values, of ``x_BLD``."""
+    def rotated(self, x_BLD: Tensor, rope: Rope, skip: int = 0) -> tuple[Tensor, KeyValue]:
+        """Return queries and keys turned to their positions, and values, of ``x_BLD``.
+
+        The first ``skip`` tokens get no queries: they are seen, but do not look.
+        """
         key, value = self.key_value(x_BLD)
-        return rotate(self.query(x_BLD), rope), KeyValue(rotate(key, rope), value)
+        query = rotate(self.query(x_BLD[:, skip:]), Rope(rope.cos[skip:], rope.sin[skip:]))
+        return query, KeyValue(rotate(key, rope), value)
 
     def out(self, mixed_BLD: Tensor) -> Tensor:
         """Return the output projection of what was attended."""

@@ -98,8 +98,9 @@ class Block(nn.Module):
         rope: Rope,
         text: Tensor | KeyValue,
         self_attend: Attend,
+        skip: int = 0,
     ) -> Tensor:
-        """Return the (B, L, D) output of the block.
+        """Return the (B, L - skip, D) output of the block.
 
         Args:
             layer: place in the stack, handed to ``self_attend``.
@@ -108,18 +109,23 @@ class Block(nn.Module):
             rope: rotations of the tokens.
             text: (B, T, D) text tokens, or their keys and values in this layer.
             self_attend: what the tokens see: a mask, or a cache.
+            skip: first tokens whose output nobody reads; others still see them.
         """
-        query, own, rows = self.project(x_BLD, time, rope)
-        return self.finish(x_BLD, self_attend(layer, query, own), rows, text)
+        query, own, rows = self.project(x_BLD, time, rope, skip)
+        return self.finish(x_BLD[:, skip:], self_attend(layer, query, own), rows, text)
 
     def project(
-        self, x_BLD: Tensor, time: Conditioning, rope: Rope
+        self, x_BLD: Tensor, time: Conditioning, rope: Rope, skip: int = 0
     ) -> tuple[Tensor, KeyValue, tuple[Tensor, ...]]:
-        """Return queries, own keys and values, and the six modulations of each token."""
+        """Return queries, own keys and values, and the six modulations of each token.
+
+        Queries and modulations leave the first ``skip`` tokens out.
+        """
         table = (self.scale_shift_table.float() + time.modulation.float()).unbind(2)
         rows = tuple(time.per_token(row) for row in table)
-        query, own = self.attn1.rotated(modulated_norm(x_BLD, rows[0], rows[1], self.eps), rope)
-        return query, own, rows
+        normed = modulated_norm(x_BLD, rows[0], rows[1], self.eps)
+        query, own = self.attn1.rotated(normed, rope, skip)
+        return query, own, tuple(row[:, skip:] for row in rows)
 
     def finish(
         self,

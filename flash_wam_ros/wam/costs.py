@@ -99,22 +99,29 @@ def fused_passes(config: WamConfig, history: int) -> Iterator[PassShape]:
 
 
 def pass_macs(config: WamConfig, shape: PassShape, text_tokens: int) -> int:
-    """Return the multiply-adds of one pass; heads are counted for its last segment."""
+    """Return the multiply-adds of one pass.
+
+    The last block and the heads go on with the last segment alone.
+    """
     model = config.model
     width, streams = model.width, shape.streams
-    tokens = sum(count for count, _, _ in shape.segments)
-    seen = sum(count * keys for count, keys, _ in shape.segments)
-    layer = tokens * (6 * width**2 + 2 * width * model.ffn_dim)
-    layer += 2 * seen * width + 2 * tokens * text_tokens * width
-    total = streams * model.num_layers * layer
+    tokens = sum(size for size, _, _ in shape.segments)
+    seen = sum(size * visible for size, visible, _ in shape.segments)
+    count, keys, action = shape.segments[-1]
+
+    def block(looking: int, seen: int) -> int:
+        """Return the products of one block where ``looking`` tokens go on and all are seen."""
+        linear = 2 * tokens * width**2 + looking * (4 * width**2 + 2 * width * model.ffn_dim)
+        return linear + 2 * seen * width + 2 * looking * text_tokens * width
+
+    total = streams * ((model.num_layers - 1) * block(tokens, seen) + block(count, count * keys))
     if shape.embeds_text:
         total += streams * text_tokens * width * (model.text_dim + width)
         total += streams * model.num_layers * 2 * text_tokens * width**2
     total += shape.time_rows * width * (model.freq_dim + 7 * width)
     sizes = {True: model.action_dim, False: model.patch_channels}
     # Streams share their inputs, which are embedded once.
-    total += sum(count * sizes[action] * width for count, _, action in shape.segments)
-    count, _, action = shape.segments[-1]
+    total += sum(size * sizes[is_action] * width for size, _, is_action in shape.segments)
     return total + streams * count * sizes[action] * width
 
 

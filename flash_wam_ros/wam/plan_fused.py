@@ -199,15 +199,17 @@ class FusedPlan:
         """Run one pass and update the latents or actions that its last segment denoises."""
         batch, last = self._batch_of(segments), segments[-1]
         parts = [self._embed(segment) for segment in segments]
+        counts = [part.shape[1] for part in parts]
         hidden = self._model.run_blocks(
             torch.cat(parts, 1).expand(batch, -1, -1),
             self._conditioning(segments),
             self._rope_of(segments),
             self._text if batch == self._streams else self._prompt,
-            lambda layer, query, own: self._attend(segments, layer, query, own),
+            lambda layer, query, own: self._attend(segments, counts, layer, query, own),
+            skip=sum(counts[:-1]),
         )
         if last.step:
-            self._denoise(last, hidden[:, -parts[-1].shape[1] :])
+            self._denoise(last, hidden)
 
     def _embed(self, segment: Segment) -> Tensor:
         if segment.action:
@@ -219,24 +221,30 @@ class FusedPlan:
         ropes = [self._rope.of(segment.action, segment.committed) for segment in segments]
         return Rope(*(torch.cat(part) for part in zip(*ropes, strict=True)))
 
-    def _attend(self, segments: list[Segment], layer: int, query: Tensor, own: KeyValue) -> Tensor:
+    def _attend(
+        self,
+        segments: list[Segment],
+        counts: list[int],
+        layer: int,
+        query: Tensor,
+        own: KeyValue,
+    ) -> Tensor:
         """Let each segment write and look, one after the other, as if it were a pass of its own.
 
-        A later segment may overwrite what an earlier one has seen: that is the eviction.
+        A later segment may overwrite what an earlier one has seen: that is the eviction. In the
+        last layer only the last segment looks.
         """
-        sizes = [self._config.action_tokens if segment.action else self._config.video_tokens
-                 for segment in segments]  # fmt: skip
+        looks = segments if query.shape[1] == sum(counts) else segments[-1:]
+        queries = iter(query.split(counts[-len(looks) :], 1))
         mixed = []
-        for segment, part, key, value in zip(
-            segments,
-            query.split(sizes, 1),
-            own.key.split(sizes, 1),
-            own.value.split(sizes, 1),
-            strict=True,
+        for segment, key, value in zip(
+            segments, own.key.split(counts, 1), own.value.split(counts, 1), strict=True
         ):
             write, low, high = segment.place
             self.cache.write(layer, write, KeyValue(key, value))
-            mixed.append(attend(part, self.cache.read(layer, low, high, query.shape[0])))
+            if segment in looks:
+                seen = self.cache.read(layer, low, high, query.shape[0])
+                mixed.append(attend(next(queries), seen))
         return torch.cat(mixed, 1)
 
     def _denoise(self, segment: Segment, hidden: Tensor) -> None:

@@ -123,8 +123,9 @@ class WorldActionTransformer(nn.Module):
         rope: Rope,
         text: Tensor | list[KeyValue],
         self_attend: Attend,
+        skip: int = 0,
     ) -> Tensor:
-        """Return (B, L, D) hidden tokens after the last block.
+        """Return (B, L - skip, D) hidden tokens after the last block.
 
         Args:
             tokens_BLD: embedded tokens of either modality, or both.
@@ -132,10 +133,14 @@ class WorldActionTransformer(nn.Module):
             rope: their rotations.
             text: (B, T, D) text tokens, or keys and values of every layer.
             self_attend: what the tokens see in each layer.
+            skip: first tokens whose output nobody reads; the last block gives them no more than
+                keys and values.
         """
+        last = len(self.blocks) - 1
         for layer, block in enumerate(self.blocks):
             words = text if isinstance(text, Tensor) else text[layer]
-            args = (layer, tokens_BLD, time, rope, words, self_attend)
+            unread = skip if layer == last else 0
+            args = (layer, tokens_BLD, time, rope, words, self_attend, unread)
             if self.recompute_blocks and torch.is_grad_enabled():
                 tokens_BLD = checkpoint(block, *args, use_reentrant=False)
             else:
