@@ -110,8 +110,8 @@ TOPICS: tuple[Topic, ...] = (
         ('policy', 'operator', USER),
     ),
     _topic('instruction', 'std_msgs/msg/String', LATCHED, ('operator', USER), ('policy',)),
-    _topic('action_chunk', _TRAJECTORY, NEWEST, ('policy',), ('controller', 'operator', 'probe')),
-    _topic('command', _TRAJECTORY, SENSOR, ('controller',), ('policy', 'probe')),
+    _topic('action_chunk', _TRAJECTORY, NEWEST, ('policy',), ('controller', 'probe')),
+    _topic('command', _TRAJECTORY, SENSOR, ('controller',), ('policy', USER)),
     *(
         _topic(predicted_topic(c), _IMAGE, FRAMES, ('policy',), ('operator', USER))
         for c in CAMERAS
@@ -123,7 +123,7 @@ TOPICS: tuple[Topic, ...] = (
         'safety/heartbeat', 'std_msgs/msg/Bool', HEARTBEAT, ('operator', USER), ('controller',)
     ),
     _topic('/diagnostics', _DIAGNOSTICS, RELIABLE, _EVERY_NODE, ('operator', 'probe', USER)),
-    _topic('sim/snapshot', 'sensor_msgs/msg/JointState', SENSOR, ('sim',), ('camera', 'probe')),
+    _topic('sim/snapshot', 'sensor_msgs/msg/JointState', SENSOR, ('sim',), ('camera',)),
     _topic(
         'sim/objects', 'visualization_msgs/msg/MarkerArray', SENSOR, ('sim',), ('policy', USER)
     ),
