@@ -14,7 +14,7 @@ from flash_wam_ros.core import check_fields, number
 from flash_wam_ros.nodes.control_loop import ControlLoop, Moment
 from flash_wam_ros.nodes.controller_status import diagnostics_of, log_changes, state_of
 from flash_wam_ros.nodes.convert import chunk_of, command_message, joint_state_message
-from flash_wam_ros.nodes.ports import PortConfig, open_port
+from flash_wam_ros.nodes.ports import PortConfig, body_clearance, open_port
 from flash_wam_ros.nodes.running import BaseNode, run
 from flash_wam_ros.nodes.wire import publisher, serve, subscribe
 from flash_wam_ros.robots.g1_layout import ARM_KD, ARM_KP, ARM_SDK, POLICY, STATE
@@ -47,7 +47,8 @@ class ControllerNode(BaseNode):
         port_config, config, publish = self.configs
         self._port = open_port(port_config, config.use_grippers)
         plant = Plant(state=STATE, command=ARM_SDK, policy=POLICY, kp=ARM_KP, kd=ARM_KD)
-        self._controller = Controller(config, plant)
+        clearance = body_clearance() if port_config.self_collision else None
+        self._controller = Controller(config, plant, clearance)
         clock = self.get_clock()
         self._loop = ControlLoop(self._controller, self._port, lambda: clock.now().nanoseconds)
         self._told = 0

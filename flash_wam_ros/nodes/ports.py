@@ -1,11 +1,13 @@
-"""Opens the robot that the parameters name."""
+"""Opens the robot that the parameters name, and the model of its body."""
 
 from dataclasses import dataclass
 
 from flash_wam_ros.core import check_fields, choice, number, switch, words
 from flash_wam_ros.robots.domains import check_dds
 from flash_wam_ros.robots.fake import FakeRobot
+from flash_wam_ros.robots.g1_layout import STATE
 from flash_wam_ros.robots.port import RobotPort
+from flash_wam_ros.safety.clearance import ClearanceModel
 
 ROBOTS = ('sim', 'g1', 'fake')
 
@@ -20,6 +22,8 @@ class PortConfig:
     allow_equal_domains: bool = switch(
         False, 'accept one DDS domain for ROS and the SDK where their interfaces are disjoint'
     )
+
+    self_collision: bool = switch(True, 'keep the arms clear of each other and of the body')
 
     def __post_init__(self) -> None:
         """Check ranges and choices."""
@@ -41,3 +45,10 @@ def open_port(config: PortConfig, grippers: bool) -> RobotPort:
     return G1Port(
         config.sdk_domain, config.network_interface, grippers='dex1' if grippers else 'none'
     )
+
+
+def body_clearance() -> ClearanceModel:
+    """Return what measures the distance of the arms from the body."""
+    from flash_wam_ros.sim.description import build_urdf
+
+    return ClearanceModel(build_urdf(), STATE)

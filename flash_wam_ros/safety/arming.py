@@ -42,7 +42,7 @@ class ArmingCheck:
         return None
 
     def _out_of_range(self, state: RobotState) -> str | None:
-        q = self._plant.measured(state)[self._policy]
+        q = self._plant.measured(state)[0][self._policy]
         inside = (q >= self._lowest) & (q <= self._highest)
         if not self._config.use_grippers:
             inside[[name in self._plant.grippers for name in self._plant.policy.names]] = True

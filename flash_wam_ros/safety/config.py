@@ -41,6 +41,13 @@ class ControllerConfig:
     )
     contact_s: float = number(1.0, 0.1, 10.0, 'time at the lead limit after which it stops [s]')
 
+    clearance_m: float = number(
+        0.01, 0.002, 0.1, 'distance that the arms keep from each other and from the body [m]'
+    )
+    clearance_check_s: float = number(
+        0.02, 0.002, 0.1, 'time between two checks of the clearance [s]'
+    )
+
     arm_ramp_s: float = number(2.5, 2.0, 10.0, 'time from weight 0 to 1 while arming [s]')
     release_ramp_s: float = number(2.0, 0.5, 2.5, 'time from weight 1 to 0 while releasing [s]')
     arming_drift_rad: float = number(

@@ -12,6 +12,7 @@ import numpy as np
 from flash_wam_ros.core import ActionChunk, RobotCommand, RobotState, Verdict, s_from_ns
 from flash_wam_ros.safety.arming import ArmingCheck
 from flash_wam_ros.safety.config import ControllerConfig
+from flash_wam_ros.safety.gate import Clearance
 from flash_wam_ros.safety.ledger import Ledger
 from flash_wam_ros.safety.mover import Mover
 from flash_wam_ros.safety.plant import Plant
@@ -66,13 +67,22 @@ class Controller:
         refused_chunks: how many chunks were refused.
     """
 
-    def __init__(self, config: ControllerConfig, plant: Plant) -> None:
+    def __init__(
+        self, config: ControllerConfig, plant: Plant, clearance: Clearance | None = None
+    ) -> None:
+        """Start disarmed.
+
+        Args:
+            config: limits, ramps and deadlines.
+            plant: joint orders and gains.
+            clearance: measures the distance of the arms from the body; None checks nothing.
+        """
         self.config = config
         self.plant = plant
         self.machine = StateMachine()
         self.ledger = Ledger()
         self.refused_chunks = 0
-        self._mover = Mover(plant, config)
+        self._mover = Mover(plant, config, clearance)
         self._ramp = WeightRamp()
         self._arming = ArmingCheck(plant, config)
         names = plant.command.names
@@ -311,9 +321,9 @@ class Controller:
 
     def _drift(self) -> str | None:
         """Return a line if the arms leave the captured pose while arming."""
-        measured = self._measured()
-        if measured is None:
+        if self._state is None:
             return None
+        measured = self.plant.measured(self._state)[0][self._policy_in_state]
         away = np.abs(measured - self._mover.filter.q)[self._arms_in_policy]
         worst = int(np.argmax(away))
         if away[worst] <= self.config.arming_drift_rad:
@@ -325,13 +335,15 @@ class Controller:
         gap_s, config, mover = self._loop.gap_s, self.config, self._mover
         dt_s = gap_s if gap_s <= config.max_step_s else config.period_s
         now_ns = self._now_ns or 0
-        measured = None if config.mode == 'shadow' else self._measured()
+        if self._state is not None:
+            q, dq = self.plant.measured(self._state)
+            mover.see(q, dq, trusted=config.mode != 'shadow' and not self._distrusted)
         if self.state is _S.TRACKING:
-            mover.track(dt_s, self._ros_ns, measured, now_ns)
+            mover.track(dt_s, self._ros_ns, now_ns)
         elif self.state is _S.PARKING:
-            mover.park(dt_s, measured, now_ns)
+            mover.park(dt_s, now_ns)
         elif self.state in (_S.HOLDING, _S.STOPPED):
-            mover.hold(dt_s, measured, now_ns)
+            mover.hold(dt_s, now_ns)
         else:
             mover.brake(dt_s)
         if self.state is _S.ARMING:
@@ -339,18 +351,9 @@ class Controller:
         elif self.state is _S.RELEASING:
             self._ramp.fall(gap_s, config.release_ramp_s)
 
-    def _measured(self) -> np.ndarray | None:
-        """Return the measured (J,) positions on the policy's layout, None if not to be trusted.
-
-        Once lowstate was wrong it moves the arms no more until the operator has acted.
-        """
-        if self._state is None or self._distrusted:
-            return None
-        return self.plant.measured(self._state)[self._policy_in_state]
-
     def _capture(self, state: RobotState) -> None:
         """Take the measured pose as the commanded one, at rest and with weight 0."""
-        measured = self.plant.measured(state)
+        measured, _ = self.plant.measured(state)
         self._base_q = measured[self._command_in_state]
         self._mover.start(measured[self._policy_in_state])
         self._ramp = WeightRamp()

@@ -68,6 +68,22 @@ def stopping_distance(limits: Limits, velocity: np.ndarray) -> np.ndarray:
     return 0.5 * speed * time
 
 
+def resting_way(limits: Limits, velocity: np.ndarray, acceleration: np.ndarray) -> np.ndarray:
+    """Return the (J,) signed way to rest in least time from ``velocity`` and ``acceleration``.
+
+    In the direction in which the joint still moves once its acceleration is undone: a joint that
+    accelerates first undoes that in t = a/j and brakes then; one that brakes already is somewhere
+    on the way to rest from a speed without acceleration, t after its start.
+    """
+    a, j = acceleration, limits.jerk
+    way = np.where(velocity + a * np.abs(a) / (2 * j) < 0, -1.0, 1.0)
+    v, a = way * velocity, way * a
+    t = np.abs(a) / j
+    top = v + a * a / (2 * j)
+    undone = np.where(a > 0, v * t + a * t * t / 3, -(top * t - j * t**3 / 6))
+    return np.asarray(way * (undone + stopping_distance(limits, top)))
+
+
 class TrajectoryFilter:
     """Follows targets within `Limits`, joint by joint, from the commanded state.
 
@@ -121,6 +137,31 @@ class TrajectoryFilter:
     def at_rest(self) -> bool:
         """Return whether no joint moves."""
         return not (self.dq.any() or self.ddq.any())
+
+    @property
+    def stop_q(self) -> np.ndarray:
+        """Return the (J,) positions at which the joints come to rest if they brake now."""
+        return np.array(self._stop.at_time(self._stop.duration)[0])
+
+    def stop_drift(self, time_s: float) -> np.ndarray:
+        """Return how far, at most, the (J,) rest positions move within ``time_s`` [s].
+
+        Worst is full jerk for all of that time, either way.
+        """
+        ahead = self._furthest(self.dq, self.ddq, time_s)
+        back = self._furthest(-self.dq, -self.ddq, time_s)
+        now = resting_way(self.limits, self.dq, self.ddq)
+        return np.asarray(np.maximum(ahead - now, back + now))
+
+    def _furthest(self, v: np.ndarray, a: np.ndarray, time_s: float) -> np.ndarray:
+        """Return the (J,) ways to rest after full jerk for ``time_s`` from ``v`` and ``a``."""
+        limits, jerk = self.limits, self.limits.jerk
+        way = v * time_s + a * time_s**2 / 2 + jerk * time_s**3 / 6
+        a_then = np.minimum(limits.acceleration, a + jerk * time_s)
+        # No plan enters a state from which the speed limit would be passed while braking.
+        v_most = limits.velocity - np.maximum(0.0, a_then) ** 2 / (2 * jerk)
+        v_then = np.minimum(v_most, v + a * time_s + jerk * time_s**2 / 2)
+        return way + resting_way(limits, v_then, a_then)
 
     @property
     def lag_s(self) -> np.ndarray:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from flash_wam_ros.safety.config import ControllerConfig
-from flash_wam_ros.safety.filter import TrajectoryFilter
+from flash_wam_ros.safety.filter import TrajectoryFilter, stopping_distance
+from flash_wam_ros.safety.gate import Clearance, Gate
 from flash_wam_ros.safety.lead import LeadClamp
 from flash_wam_ros.safety.ledger import Finding
 from flash_wam_ros.safety.plant import Plant
@@ -26,7 +27,9 @@ class Mover:
         lead: the clamp against leading the measured pose.
     """
 
-    def __init__(self, plant: Plant, config: ControllerConfig) -> None:
+    def __init__(
+        self, plant: Plant, config: ControllerConfig, clearance: Clearance | None = None
+    ) -> None:
         fingers = np.array([name in plant.grippers for name in plant.policy.names])
         self._names = plant.policy.names
         self._config = config
@@ -40,6 +43,11 @@ class Mover:
             self.limits.velocity,
             np.minimum(self.limits.velocity, config.park_velocity_rad_s),
         )
+        self._gate = Gate(clearance, config) if clearance is not None else None
+        self._policy_in_state = plant.state.indices(plant.policy.names)
+        self._body_q = np.zeros(len(plant.state))
+        self._sag = np.zeros(len(fingers))
+        self._resting: np.ndarray | None = None
         self._retreat = Retreat(self.filter.q)
         self._walk: PathWalk | None = None
         self._fingers = fingers
@@ -55,36 +63,51 @@ class Mover:
         self._walk = None
         self._asked = None
 
+    def see(self, q: np.ndarray, dq: np.ndarray, trusted: bool) -> None:
+        """See the measured positions and velocities of all joints.
+
+        Where they are not ``trusted`` they move nothing: no giving way, no account of sag.
+        """
+        self._body_q = q
+        slots = self._policy_in_state
+        speed = np.clip(dq[slots], -self.limits.velocity, self.limits.velocity)
+        way = np.sign(speed) * stopping_distance(self.limits, speed)
+        self._resting = q[slots] + way if trusted else None
+        self._sag = q[slots] - self.filter.q if trusted else np.zeros(len(slots))
+
     def brake(self, dt_s: float) -> None:
         """Decelerate to rest, whatever was asked."""
         self._asked = None
         self.filter.brake(dt_s)
 
-    def hold(self, dt_s: float, measured: np.ndarray | None, now_ns: int) -> None:
+    def hold(self, dt_s: float, now_ns: int) -> None:
         """Decelerate and stay, giving way to a push beyond the lead limit."""
         self._asked = None
-        if measured is None:
+        if self._resting is None:
             self.lead.free()
-        elif not np.array_equal(self.lead.clamp(self.filter.q, measured, now_ns), self.filter.q):
-            self.filter.step(self.lead.clamp(self.filter.q, measured, now_ns), dt_s)
+            self.filter.brake(dt_s)
             return
-        self.filter.brake(dt_s)
+        yielding = self.lead.clamp(self.filter.q, self._lead(), self._resting, now_ns)
+        if np.array_equal(yielding, self.filter.q):
+            self.filter.brake(dt_s)
+        else:
+            self.filter.step(yielding, dt_s)
 
-    def track(self, dt_s: float, ros_ns: int, measured: np.ndarray | None, now_ns: int) -> None:
+    def track(self, dt_s: float, ros_ns: int, now_ns: int) -> None:
         """Follow the running chunk, each joint aiming ahead by its own lag."""
         ahead = np.minimum(self.filter.lag_s, self._config.lookahead_s)
         target = self.timeline.sample(ros_ns, ahead)
         asked = self.timeline.sample(ros_ns, np.zeros(len(ahead)))
         if target is None or asked is None:
-            self.hold(dt_s, measured, now_ns)
+            self.hold(dt_s, now_ns)
             return
         if self._asked is not None and dt_s > 0:
             self._asked_velocity = (asked - self._asked) / dt_s
         self._asked = asked
-        self._step(target, dt_s, measured, now_ns)
+        self._step(target, dt_s, now_ns)
         self._retreat.remember(self.filter.q)
 
-    def park(self, dt_s: float, measured: np.ndarray | None, now_ns: int) -> None:
+    def park(self, dt_s: float, now_ns: int) -> None:
         """Walk back to where the arms were when they were taken; grippers keep their command."""
         self._asked = None
         if self._walk is None:
@@ -92,7 +115,7 @@ class Mover:
             path[:, self._fingers] = self.filter.q[self._fingers]
             self._walk = PathWalk(path, self._park_velocity)
         target = self._walk.advance(dt_s, self.filter.q)
-        self._step(target, dt_s, measured, now_ns, self._park_velocity)
+        self._step(target, dt_s, now_ns, self._park_velocity)
 
     def leave_park(self) -> None:
         """Forget the way back that was begun; the next one starts from the pose then."""
@@ -106,6 +129,8 @@ class Mover:
     def findings(self) -> Iterator[Finding]:
         """Yield what the last step changed of what was asked."""
         yield from self.lead.findings()
+        if self._gate is not None:
+            yield from self._gate.findings()
         q, names = self.filter.q, self._names
         for slot in np.flatnonzero(self.filter.braked):
             yield Finding('braking', names[slot], float(self.filter.dq[slot]), 0.0)
@@ -126,10 +151,29 @@ class Mover:
         self,
         target: np.ndarray,
         dt_s: float,
-        measured: np.ndarray | None,
         now_ns: int,
         velocity: np.ndarray | None = None,
     ) -> None:
-        if measured is not None:
-            target = self.lead.clamp(target, measured, now_ns)
+        if self._resting is not None:
+            target = self.lead.clamp(target, self._lead(), self._resting, now_ns)
+        if self._gate is not None:
+            if not self._gate.check(dt_s, *self._poses(target)):
+                target = np.where(self._fingers, target, np.nan)
+            elif self._gate.escaping:
+                velocity = self._park_velocity
         self.filter.step(target, dt_s, velocity)
+
+    def _lead(self) -> np.ndarray:
+        """Return how far the command leads the measured (J,) positions."""
+        return self.filter.q - self._body_q[self._policy_in_state]
+
+    def _poses(self, target: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return all joints at rest, as commanded, how far rest may drift, and as asked."""
+        slots, filtered = self._policy_in_state, self.filter
+        rest, here, asked = self._body_q.copy(), self._body_q.copy(), self._body_q.copy()
+        drift = np.zeros(len(rest))
+        rest[slots] = filtered.stop_q + self._sag
+        here[slots] = filtered.q + self._sag
+        asked[slots] = target + self._sag
+        drift[slots] = filtered.stop_drift(self._config.clearance_check_s)
+        return rest, here, drift, asked

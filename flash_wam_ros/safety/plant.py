@@ -45,9 +45,12 @@ class Plant:
         """Return the policy's joints that the command carries: the arms."""
         return tuple(name for name in self.policy.names if name in self.command.names)
 
-    def measured(self, state: RobotState) -> np.ndarray:
-        """Return the measured positions of all joints, on the ``state`` layout."""
-        return np.concatenate([state.q, state.gripper_q])
+    def measured(self, state: RobotState) -> tuple[np.ndarray, np.ndarray]:
+        """Return measured positions and velocities of all joints, on the ``state`` layout."""
+        return (
+            np.concatenate([state.q, state.gripper_q]),
+            np.concatenate([state.dq, state.gripper_dq]),
+        )
 
     def limits(self, config: ControllerConfig) -> Limits:
         """Return the limits of motion on the policy's joints: the tighter of robot and config."""

@@ -23,6 +23,7 @@ class Rig:
         self.now_ns = 10**9
         self.ros_offset_ns = ROS_OFFSET_NS
         self.tick_count = 0
+        self.start_q = START_Q
         self.q = START_Q.copy()
         self.gripper_q = np.array([0.02, 0.02])
         self.operator = True
@@ -86,7 +87,7 @@ class Rig:
     def chunk(self, amplitude=0.3, seconds=2.0, age_s=0.1, layout=POLICY):
         """Return a chunk that moves every joint from where it is."""
         times = np.arange(1, round((seconds + age_s) * 30) + 1) / 30
-        start = PLANT.measured(self.state)[STATE.indices(layout.names)]
+        start = PLANT.measured(self.state)[0][STATE.indices(layout.names)]
         reach = np.where([name in PLANT.grippers for name in layout.names], 0.01, amplitude)
         q = start + np.sin(2.0 * times)[:, None] * reach
         stamp = self.ros_ns - round(age_s * 1e9)
@@ -120,7 +121,7 @@ class Rig:
         if command is None or self.stuck:
             return
         self.q = self.q.copy()
-        self.q[12:] = (1 - command.weight) * START_Q[12:] + command.weight * command.q
+        self.q[12:] = (1 - command.weight) * self.start_q[12:] + command.weight * command.q
         if command.gripper_q is not None:
             self.gripper_q = command.gripper_q
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from limits import ACCELERATION, JERK, LOWER, UPPER, VELOCITY, broken
 from motion import derivatives, violations
 
-from flash_wam_ros.safety.filter import Limits, TrajectoryFilter, stopping_distance
+from flash_wam_ros.safety.filter import Limits, TrajectoryFilter, resting_way, stopping_distance
 
 LIMITS = Limits(lower=LOWER, upper=UPPER, velocity=VELOCITY, acceleration=ACCELERATION, jerk=JERK)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -118,18 +118,15 @@ def test_a_target_at_the_limit_is_reached_without_overshoot_at_full_speed():
 
 
 def test_a_state_that_cannot_stop_in_time_any_more_is_never_entered():
-    """The law by which position limits hold, checked after every step."""
+    """The law by which position limits hold, checked after every step in closed form."""
     rng = np.random.default_rng(7)
     motion = TrajectoryFilter(LIMITS)
     for tick in range(3000):
         if tick % 40 == 0:
             target = wild_target(rng, LIMITS, motion.q)
         motion.step(target, 0.004)
-        rest = motion.q + np.sign(motion.dq) * stopping_distance(LIMITS, motion.dq)
-        # Without acceleration the closed form is exact; with it, braking takes at most the time
-        # to undo the acceleration longer.
-        room = np.abs(motion.ddq) / JERK * VELOCITY + np.abs(motion.ddq) ** 3 / JERK**2 + 1e-9
-        assert np.all((rest >= LOWER - room) & (rest <= UPPER + room))
+        rest = motion.q + resting_way(LIMITS, motion.dq, motion.ddq)
+        assert np.all((rest >= LOWER - 1e-8) & (rest <= UPPER + 1e-8))
 
 
 def test_an_unknown_target_brakes_its_joint_alone():
@@ -236,3 +233,21 @@ def test_divided_differences_of_a_cubic_are_its_derivatives():
     peaks = derivatives(times, np.stack([times**3, 4 * times], axis=1))
     np.testing.assert_allclose(peaks[2][0], 6.0, rtol=1e-3)
     np.testing.assert_allclose(peaks[0][1], 4.0, rtol=1e-9)
+
+
+@FUZZ
+@given(SEEDS)
+def test_the_rest_position_drifts_by_no_more_than_its_bound(seed):
+    rng = np.random.default_rng(seed)
+    motion = TrajectoryFilter(LIMITS)
+    motion.reset(0.5 * (LOWER + UPPER))
+    target = motion.q
+    for tick in range(200):
+        if tick % 20 == 0:
+            target = wild_target(rng, LIMITS, target)
+        if tick % 5 == 0:
+            bound, rest = motion.stop_drift(0.02), motion.stop_q
+        motion.step(target, 0.004)
+        assert np.all(np.abs(motion.stop_q - rest) <= bound + 1e-9)
+        way = resting_way(LIMITS, motion.dq, motion.ddq)
+        np.testing.assert_allclose(motion.q + way, motion.stop_q, atol=1e-8)

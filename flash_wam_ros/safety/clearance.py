@@ -1,0 +1,190 @@
+"""Distance between the arms and the rest of the body, from convex hulls of the robot's own URDF.
+
+Checked are the two arms against each other, and each arm below the shoulder against trunk, head
+and legs. A hull contains its mesh, so the distance is never overestimated. A pair whose hulls
+overlap or nearly touch in the neutral pose is left out: what is bolted together there cannot be
+told apart by distance.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import coal
+import numpy as np
+import pinocchio as pin
+
+from flash_wam_ros.core import JointLayout
+
+_SIDES = ('left', 'right')
+_UPPER_ARM = 'shoulder'
+_ARM_WORDS = ('shoulder_yaw', 'elbow', 'wrist', 'gripper', 'finger')
+_FEET = ('ankle',)
+_NEUTRAL_GAP_M = 0.005
+# Pairs further apart than this by their bounding spheres are not measured exactly [m].
+_NEAR_M = 0.15
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Nearest:
+    """The nearest pair of bodies.
+
+    Attributes:
+        distance_m: distance of their hulls [m], not above 0 where they overlap; at most the
+            distance beyond which nothing is measured.
+        pair: names of the two bodies, '' if nothing is near.
+    """
+
+    distance_m: float
+    pair: str
+
+
+class ClearanceModel:
+    """Measures the robot's clearance from itself in a given pose."""
+
+    def __init__(self, urdf: Path, layout: JointLayout) -> None:
+        """Read kinematics and collision meshes of ``urdf``; poses come on ``layout``."""
+        self._model = pin.buildModelFromUrdf(str(urdf))
+        self._geometry = pin.buildGeomFromUrdf(self._model, str(urdf), pin.GeometryType.COLLISION)
+        self._data = self._model.createData()
+        self._request = coal.DistanceRequest()
+        # How deep hulls overlap is not asked: it costs ten times as much as whether they do.
+        self._request.enable_signed_distance = False
+        self._names = [item.name for item in self._geometry.geometryObjects]
+        self._shapes = [_hull(item.geometry) for item in self._geometry.geometryObjects]
+        self._centres, self._radii = _spheres(self._shapes)
+        self._parents = [item.parentJoint for item in self._geometry.geometryObjects]
+        self._offsets = [item.placement for item in self._geometry.geometryObjects]
+        self._slots, self._coordinates = self._map(layout)
+        self._first, self._second = self._pairs()
+        self._reach = self._reaches(layout)
+
+    def __len__(self) -> int:
+        """Return how many pairs are checked."""
+        return len(self._first)
+
+    def nearest(self, q: np.ndarray) -> Nearest:
+        """Return the nearest pair with the joints at ``q`` (J,)."""
+        places = self._places(q)
+        centres = np.array(
+            [place.act(centre) for place, centre in zip(places, self._centres, strict=True)]
+        )
+        apart = np.linalg.norm(centres[self._first] - centres[self._second], axis=1)
+        apart -= self._radii[self._first] + self._radii[self._second]
+        best, pair = _NEAR_M, ''
+        for index in np.argsort(apart):
+            if apart[index] >= best or best <= 0.0:
+                break
+            one, two = int(self._first[index]), int(self._second[index])
+            distance = self._distance(one, two, places)
+            if distance < best:
+                best, pair = distance, f'{self._names[one]}|{self._names[two]}'
+        return Nearest(distance_m=best, pair=pair)
+
+    def approach_bound(self, way: np.ndarray) -> float:
+        """Return how much nearer two bodies may come while the joints move by ``way`` (J,) [m].
+
+        The same with velocities for positions bounds the speed [m/s].
+        """
+        return float(np.abs(way) @ self._reach)
+
+    def _places(self, q: np.ndarray) -> list[pin.SE3]:
+        configuration = pin.neutral(self._model)
+        configuration[self._coordinates] = q[self._slots]
+        pin.forwardKinematics(self._model, self._data, configuration)
+        placements = self._data.oMi
+        return [
+            placements[parent] * offset
+            for parent, offset in zip(self._parents, self._offsets, strict=True)
+        ]
+
+    def _distance(self, one: int, two: int, places: list[pin.SE3]) -> float:
+        first, second = places[one], places[two]
+        return float(
+            coal.distance(
+                self._shapes[one],
+                coal.Transform3s(first.rotation, first.translation),
+                self._shapes[two],
+                coal.Transform3s(second.rotation, second.translation),
+                self._request,
+                coal.DistanceResult(),
+            )
+        )
+
+    def _map(self, layout: JointLayout) -> tuple[np.ndarray, np.ndarray]:
+        """Return slots of ``layout`` and the model's coordinates that they set."""
+        slots, coordinates = [], []
+        for joint, name in enumerate(self._model.names):
+            # The second finger mirrors the first, so it has the same travel.
+            source = name.replace('_mimic', '')
+            if source in layout.names:
+                slots.append(layout.index(source))
+                coordinates.append(self._model.joints[joint].idx_q)
+        return np.array(slots), np.array(coordinates)
+
+    def _side(self, index: int) -> str:
+        """Return whose arm the body belongs to, '' for trunk and legs."""
+        name = self._names[index]
+        side = name.split('_', 1)[0]
+        return side if side in _SIDES and any(word in name for word in _ARM_WORDS) else ''
+
+    def _pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        places = self._places(np.zeros(int(self._slots.max()) + 1))
+        pairs = []
+        for one in range(len(self._names)):
+            for two in range(one):
+                if self._matter(one, two) and self._distance(one, two, places) > _NEUTRAL_GAP_M:
+                    pairs.append((one, two))
+        first, second = np.array(pairs).T
+        return first, second
+
+    def _matter(self, one: int, two: int) -> bool:
+        sides = (self._side(one), self._side(two))
+        names = (self._names[one], self._names[two])
+        if all(sides):
+            return sides[0] != sides[1]
+        if not any(sides) or any(word in name for name in names for word in _FEET):
+            return False
+        arm, body = names if sides[0] else names[::-1]
+        return _UPPER_ARM not in arm and _UPPER_ARM not in body
+
+    def _reaches(self, layout: JointLayout) -> np.ndarray:
+        """Return how far from each joint of ``layout`` what it moves can be [m]; 1 for fingers."""
+        reach = np.zeros(len(layout))
+        for joint, name in enumerate(self._model.names):
+            if name not in layout.names:
+                continue
+            reach[layout.index(name)] = 1.0 if 'gripper' in name else self._lever(joint)
+        return reach
+
+    def _lever(self, joint: int) -> float:
+        """Return the largest distance from ``joint`` to a body that it moves, in any pose."""
+        longest = 0.0
+        for index, parent in enumerate(self._parents):
+            way, link = 0.0, parent
+            while link not in (0, joint):
+                way += float(np.linalg.norm(self._model.jointPlacements[link].translation))
+                link = self._model.parents[link]
+            if link == joint:
+                centre = self._offsets[index].act(self._centres[index])
+                longest = max(
+                    longest, way + float(np.linalg.norm(centre)) + float(self._radii[index])
+                )
+        return longest
+
+
+def _hull(shape: coal.CollisionGeometry) -> coal.CollisionGeometry:
+    """Return the convex hull of a mesh; primitives are convex already."""
+    if isinstance(shape, coal.BVHModelBase):
+        shape.buildConvexHull(True, 'Qt')
+        return shape.convex
+    return shape
+
+
+def _spheres(shapes: list[coal.CollisionGeometry]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return centre and radius of a sphere around each shape, in its own frame."""
+    centres, radii = [], []
+    for shape in shapes:
+        shape.computeLocalAABB()
+        centres.append(np.array(shape.aabb_center))
+        radii.append(float(shape.aabb_radius))
+    return centres, np.array(radii)

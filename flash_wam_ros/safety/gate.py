@@ -1,0 +1,90 @@
+"""Lets the arms move only where they can still stop clear of the body."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from flash_wam_ros.safety.clearance import Nearest
+from flash_wam_ros.safety.config import ControllerConfig
+from flash_wam_ros.safety.ledger import Finding
+
+# How far along the way to its target the way out of a narrow place is tried [rad].
+_PROBE_RAD = 0.02
+# A way out must widen the gap by more than rounding does [m].
+_WIDER_M = 1e-6
+
+
+class Clearance(Protocol):
+    """What measures distances; `clearance.ClearanceModel` is one."""
+
+    def nearest(self, q: np.ndarray) -> Nearest:
+        """Return the nearest pair at positions ``q`` of all joints."""
+
+    def approach_bound(self, way: np.ndarray) -> float:
+        """Return how much nearer two bodies may come while the joints move by ``way`` [m]."""
+
+
+class Gate:
+    """Open while the pose in which the arms would come to rest is clear, closed otherwise.
+
+    The margin grows with the way that two bodies can come nearer until the next check. A closed
+    gate still opens for a target that leads out of the narrow place.
+
+    Attributes:
+        open: whether the arms may move on.
+        escaping: whether they may only because the way leads out, to be taken slowly.
+    """
+
+    def __init__(self, model: Clearance, config: ControllerConfig) -> None:
+        self._model = model
+        self._config = config
+        self._since_check_s = np.inf
+        self._nearest = Nearest(distance_m=np.inf, pair='')
+        self._margin_m = config.clearance_m
+        self.open = True
+        self.escaping = False
+
+    def check(
+        self,
+        dt_s: float,
+        rest: np.ndarray,
+        here: np.ndarray,
+        drift: np.ndarray,
+        target: np.ndarray,
+    ) -> bool:
+        """Return whether the arms may move on; measures anew when it is time.
+
+        Args:
+            dt_s: time since the last call [s].
+            rest: (J,) all joints where they come to rest if they brake now.
+            here: (J,) all joints as commanded.
+            drift: (J,) how far ``rest`` may move on until the next check.
+            target: (J,) all joints where they are asked to go.
+        """
+        self._since_check_s += dt_s
+        if self._since_check_s < self._config.clearance_check_s:
+            return self.open
+        self._since_check_s = 0.0
+        self._nearest = self._model.nearest(rest)
+        self._margin_m = self._config.clearance_m + self._model.approach_bound(drift)
+        clear = bool(self._nearest.distance_m >= self._margin_m)
+        self.escaping = not clear and self._leads_out(here, target)
+        self.open = clear or self.escaping
+        return self.open
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield the pair that keeps the gate closed."""
+        if not self.open:
+            yield Finding(
+                'clearance', self._nearest.pair, self._nearest.distance_m, self._margin_m
+            )
+
+    def _leads_out(self, here: np.ndarray, target: np.ndarray) -> bool:
+        way = target - here
+        longest = float(np.abs(way).max())
+        if not longest > 0.0:
+            return False
+        probe = here + way * min(1.0, _PROBE_RAD / longest)
+        now_m, then_m = self._model.nearest(here).distance_m, self._model.nearest(probe).distance_m
+        return bool(then_m > now_m + _WIDER_M)

@@ -1,0 +1,170 @@
+"""The arms keep clear of the body: distances, the gate, and motions that ask for a collision."""
+
+import numpy as np
+import pytest
+from limits import broken
+from rig import PLANT, Rig
+
+from flash_wam_ros.core import ActionChunk
+from flash_wam_ros.robots.g1_layout import POLICY, STATE
+from flash_wam_ros.safety import Controller, ControllerConfig, ControllerState
+from flash_wam_ros.safety.clearance import ClearanceModel, Nearest
+from flash_wam_ros.safety.gate import Gate
+from flash_wam_ros.sim.description import build_urdf
+from flash_wam_ros.sim.posture import ready_posture
+
+S = ControllerState
+SHOULDER_YAW = POLICY.indices(['left_shoulder_yaw_joint', 'right_shoulder_yaw_joint'])
+
+
+@pytest.fixture(scope='module')
+def model():
+    return ClearanceModel(build_urdf(), STATE)
+
+
+def pose(**joints):
+    q = ready_posture()
+    for name, value in joints.items():
+        q[STATE.index(f'{name}_joint')] = value
+    return q
+
+
+def test_the_ready_posture_is_clear(model):
+    assert model.nearest(pose()).distance_m > 0.1
+
+
+def test_hands_that_meet_are_named_and_touch(model):
+    nearest = model.nearest(pose(left_shoulder_yaw=-0.2, right_shoulder_yaw=0.2))
+    assert nearest.distance_m <= 0.0
+    one, two = nearest.pair.split('|')
+    assert {one.split('_')[0], two.split('_')[0]} == {'left', 'right'}
+
+
+def test_a_mirrored_pose_has_the_same_clearance(model):
+    left = model.nearest(pose(left_shoulder_yaw=0.1))
+    right = model.nearest(pose(right_shoulder_yaw=-0.1))
+    # Decimated meshes of the two sides differ a little.
+    assert left.distance_m == pytest.approx(right.distance_m, abs=0.003)
+
+
+def test_no_pair_approaches_faster_than_the_bound(model):
+    rng = np.random.default_rng(0)
+    step_s = 1e-4
+    for _ in range(40):
+        q = pose()
+        q[15:29] += rng.uniform(-0.3, 0.3, 14)
+        dq = np.zeros(len(STATE))
+        dq[15:29] = rng.uniform(-2.0, 2.0, 14)
+        before, after = model.nearest(q).distance_m, model.nearest(q + step_s * dq).distance_m
+        if min(before, after) > 0.0:
+            assert before - after <= model.approach_bound(step_s * dq) + 1e-9
+
+
+class Corridor:
+    """A clearance that is the distance of joint 3 from 1."""
+
+    def nearest(self, q):
+        return Nearest(distance_m=1.0 - q[3], pair='joint|wall')
+
+    def approach_bound(self, way):
+        return float(abs(way[3]))
+
+
+def vectors(*values):
+    found = []
+    for value in values:
+        vector = np.zeros(5)
+        vector[3] = value
+        found.append(vector)
+    return found
+
+
+@pytest.mark.parametrize(
+    ('rest', 'drift', 'target', 'open_'),
+    [
+        (0.98, 0.0, 1.5, True),
+        (0.995, 0.0, 1.5, False),
+        (0.98, 0.02, 1.5, False),
+        (0.995, 0.0, 0.5, True),
+        (0.995, 0.0, 0.995, False),
+    ],
+)
+def test_the_gate_is_open_for_what_is_clear_and_for_the_way_out(rest, drift, target, open_):
+    gate = Gate(Corridor(), ControllerConfig())
+    rest_q, here, drift_q, target_q = vectors(rest, rest, drift, target)
+    assert gate.check(0.004, rest_q, here, drift_q, target_q) is open_
+    assert [f.rule for f in gate.findings()] == ([] if open_ else ['clearance'])
+
+
+def test_the_gate_keeps_its_word_until_the_next_check():
+    gate = Gate(Corridor(), ControllerConfig())
+    gate.check(0.004, *vectors(0.5, 0.5, 0.0, 1.5))
+    for _ in range(4):
+        assert gate.check(0.004, *vectors(0.999, 0.999, 0.0, 1.5))
+    assert not gate.check(0.004, *vectors(0.999, 0.999, 0.0, 1.5))
+
+
+class ClearRig(Rig):
+    """A rig whose controller knows the body."""
+
+    def __init__(self, model, **parameters):
+        super().__init__(**parameters)
+        self.controller = Controller(ControllerConfig(**parameters), PLANT, model)
+        self.start_q = self.q = ready_posture()[:29]
+
+
+def commanded(result):
+    q = np.zeros(len(STATE))
+    q[12:29] = result.command.q
+    q[29:] = result.command.gripper_q
+    return q
+
+
+def ask_for(rig, slots, values, seconds=3.0):
+    """Submit a chunk that takes the joints ``slots`` to ``values`` within a second."""
+    start = rig.controller._mover.filter.q
+    goal = start.copy()
+    goal[slots] = values
+    times = np.arange(1, round(seconds * 30)) / 30
+    share = np.minimum(1.0, times)[:, None]
+    chunk = ActionChunk(
+        stamp_ns=rig.ros_ns, layout=POLICY, times_s=times, q=start + share * (goal - start)
+    )
+    reply = rig.controller.submit_chunk(chunk)
+    assert reply.accepted, (reply.reason, rig.result.cause)
+
+
+def lowest_clearance(model, rig, every=5):
+    sent = [r for r in rig.results if r.command is not None]
+    return min(model.nearest(commanded(r)).distance_m for r in sent[::every])
+
+
+def test_an_arm_that_is_asked_through_the_body_stops_clear_of_it_and_comes_back_out(model):
+    rig = ClearRig(model).armed()
+    ask_for(rig, SHOULDER_YAW, [-0.5, 0.5])
+    rig.run(3.2)
+    assert lowest_clearance(model, rig) >= 0.01 - 1e-3
+    rules = {c.rule for r in rig.results for c in r.verdict.changes}
+    assert 'clearance' in rules
+    stuck = rig.controller._mover.filter.q[SHOULDER_YAW]
+    assert rig.mode is S.HOLDING
+    ask_for(rig, SHOULDER_YAW, [0.4, -0.4])
+    rig.run(3.2)
+    np.testing.assert_allclose(
+        rig.controller._mover.filter.q[SHOULDER_YAW], [0.4, -0.4], atol=0.01
+    )
+    assert stuck[0] > -0.2
+    assert broken(*rig.sent()) == []
+
+
+@pytest.mark.slow
+def test_wild_chunks_never_take_the_arms_into_the_body(model):
+    rng = np.random.default_rng(5)
+    rig = ClearRig(model, policy_park_s=3600.0).armed()
+    for _ in range(10):
+        low, high = np.array(POLICY.lower), np.array(POLICY.upper)
+        rig.run(0.2)
+        ask_for(rig, np.arange(16), rng.uniform(low, high))
+        rig.run(1.0)
+    assert lowest_clearance(model, rig) >= 0.01 - 1e-3
+    assert broken(*rig.sent()) == []
