@@ -144,11 +144,13 @@ def test_the_running_graph_is_the_interface_and_every_pair_of_ends_is_compatible
             assert set(subscribers) <= set(topic.subscribers), name
             for offered in publishers.values():
                 for asked in subscribers.values():
-                    verdict, why = qos_check_compatible(offered, asked)
+                    verdict, why = qos_check_compatible(given, asked)
                     assert verdict != QoSCompatibility.ERROR, f'{name}: {why}'
-        services = dict(node.get_service_names_and_types())
-        for service in interface.SERVICES:
-            assert services[service.full_name] == [service.type]
+        offered = {service.full_name: [service.type] for service in interface.SERVICES}
+        wait_for(
+            lambda: offered.items() <= dict(node.get_service_names_and_types()).items(),
+            'the services',
+        )
     node.destroy_node()
 
 
