@@ -142,7 +142,7 @@ def test_the_running_graph_is_the_interface_and_every_pair_of_ends_is_compatible
             publishers, subscribers = _ends(node, name)
             assert set(publishers) <= set(topic.publishers), name
             assert set(subscribers) <= set(topic.subscribers), name
-            for offered in publishers.values():
+            for given in publishers.values():
                 for asked in subscribers.values():
                     verdict, why = qos_check_compatible(given, asked)
                     assert verdict != QoSCompatibility.ERROR, f'{name}: {why}'
