@@ -117,3 +117,12 @@ def test_parameter_files_that_the_description_points_at_exist():
     for config in EVERYTHING:
         for process in processes(config):
             assert not process.params_file or Path(process.params_file).is_file()
+
+
+def test_rviz_shows_topics_that_exist_with_a_reliability_that_they_offer():
+    content = yaml.safe_load(config_file('flash_wam.rviz').read_text())
+    shown = [d['Topic'] for d in content['Visualization Manager']['Displays'] if 'Topic' in d]
+    assert shown
+    for entry in shown:
+        best_effort = interface.topic(entry['Value']).qos == interface.SENSOR
+        assert entry['Reliability Policy'] == ('Best Effort' if best_effort else 'Reliable')
