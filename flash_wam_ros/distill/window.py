@@ -58,9 +58,7 @@ class CleanBatch:
         present = list(samples[0])
         for name in present:
             if name not in names:
-                raise UserError(
-                    f'unknown field {name!r} of a sample; {did_you_mean(name, names)}'
-                )
+                raise UserError(f'unknown field {name!r} of a sample; {did_you_mean(name, names)}')
         return cls(**{name: torch.stack([s[name] for s in samples]) for name in present})
 
     def to(self, device: torch.device) -> 'CleanBatch':

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
+from torch.distributed.checkpoint import FileSystemReader, state_dict_loader, state_dict_saver
+from torch.distributed.checkpoint._nested_dict import flatten_state_dict
+from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -26,6 +28,7 @@ from flash_wam_ros.distill.train.stepper import Stepper
 
 _PREFIX = 'step_'
 _STEP = 'steps_done'
+_OPTIMISER = 'optimiser.'
 TEACHER = 'teacher'
 
 
@@ -38,7 +41,7 @@ def _state(stepper: Stepper) -> dict[str, Any]:
         if name != TEACHER
     }
     for name, optimiser in stepper.optimisers.items():
-        state[f'optimiser.{name}'] = get_optimizer_state_dict(networks[name], optimiser)
+        state[f'{_OPTIMISER}{name}'] = get_optimizer_state_dict(networks[name], optimiser)
     return state
 
 
@@ -90,6 +93,21 @@ def _write(state: dict[str, Any], folder: Path) -> None:
     state_dict_saver.save(state, checkpoint_id=folder, no_dist=not dist.is_initialized())
 
 
+def _read(state: dict[str, Any], checkpoint: Path) -> None:
+    """Fill ``state``; only optimiser entries of weights that never had a gradient may lack."""
+    found = FileSystemReader(checkpoint).read_metadata().state_dict_metadata
+    wanted = flatten_state_dict(state)[0]
+    missing = [key for key in wanted if key not in found and not key.startswith(_OPTIMISER)]
+    if missing:
+        raise KeyError(f'{len(missing)} entries are missing, among them {missing[0]}')
+    state_dict_loader.load(
+        state,
+        checkpoint_id=checkpoint,
+        planner=DefaultLoadPlanner(allow_partial_load=True),
+        no_dist=not dist.is_initialized(),
+    )
+
+
 def _cause(error: BaseException) -> str:
     """Return the innermost reason of an error in one line."""
     while error.__cause__ is not None:
@@ -105,7 +123,7 @@ def load(checkpoint: Path, stepper: Stepper) -> int:
     """
     state = {**_state(stepper), _STEP: torch.tensor(0)}
     try:
-        state_dict_loader.load(state, checkpoint_id=checkpoint, no_dist=not dist.is_initialized())
+        _read(state, checkpoint)
     except Exception as error:
         raise UserError(
             f'{checkpoint} does not fit this run ({_cause(error)}); resume with the '
@@ -117,6 +135,6 @@ def load(checkpoint: Path, stepper: Stepper) -> int:
             set_model_state_dict(network, state[f'network.{name}'], options=StateDictOptions())
     for name, optimiser in stepper.optimisers.items():
         set_optimizer_state_dict(
-            networks[name], optimiser, optim_state_dict=state[f'optimiser.{name}']
+            networks[name], optimiser, optim_state_dict=state[f'{_OPTIMISER}{name}']
         )
     return int(state[_STEP])

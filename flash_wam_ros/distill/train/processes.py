@@ -55,7 +55,8 @@ def shard(network: nn.Module, dtype: torch.dtype, device: torch.device) -> nn.Mo
     )
     for block in _blocks(network):
         fully_shard(block, mesh=mesh, mp_policy=policy)
-    fully_shard(network, mesh=mesh, mp_policy=policy)
+    # Without resharding the root would be left whole, in the compute type, after a forward.
+    fully_shard(network, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
     return network
 
 
