@@ -18,6 +18,7 @@ from flash_wam_ros.core import JointLayout
 _SIDES = ('left', 'right')
 _UPPER_ARM = 'shoulder'
 _ARM_WORDS = ('shoulder_yaw', 'elbow', 'wrist', 'gripper', 'finger')
+_ARM_JOINTS = ('shoulder', 'elbow', 'wrist', 'gripper')
 _FEET = ('ankle',)
 _NEUTRAL_GAP_M = 0.005
 # Pairs further apart than this by their bounding spheres are not measured exactly [m].
@@ -56,36 +57,45 @@ class ClearanceModel:
         self._offsets = [item.placement for item in self._geometry.geometryObjects]
         self._slots, self._coordinates = self._map(layout)
         self._first, self._second = self._pairs()
+        rows = np.array([('', *_SIDES).index(self._side(i)) for i in range(len(self._names))])
+        self._sides = np.array([rows[self._first], rows[self._second]])
         self._reach = self._reaches(layout)
 
     def __len__(self) -> int:
         """Return how many pairs are checked."""
         return len(self._first)
 
-    def nearest(self, q: np.ndarray) -> Nearest:
-        """Return the nearest pair with the joints at ``q`` (J,)."""
+    def nearest(self, q: np.ndarray, drift: np.ndarray | None = None) -> Nearest:
+        """Return the nearest pair with the joints at ``q`` (J,), or as near as they may come.
+
+        Args:
+            q: positions of all joints.
+            drift: (J,) ways by which the joints may be elsewhere; each pair then counts as
+                nearer by what its own two arms can make of them.
+        """
         places = self._places(q)
         centres = np.array(
             [place.act(centre) for place, centre in zip(places, self._centres, strict=True)]
         )
+        nearer = self._nearer(drift)
         apart = np.linalg.norm(centres[self._first] - centres[self._second], axis=1)
-        apart -= self._radii[self._first] + self._radii[self._second]
+        apart -= self._radii[self._first] + self._radii[self._second] + nearer
         best, pair = _NEAR_M, ''
         for index in np.argsort(apart):
             if apart[index] >= best or best <= 0.0:
                 break
             one, two = int(self._first[index]), int(self._second[index])
-            distance = self._distance(one, two, places)
+            distance = self._distance(one, two, places) - float(nearer[index])
             if distance < best:
                 best, pair = distance, f'{self._names[one]}|{self._names[two]}'
         return Nearest(distance_m=best, pair=pair)
 
-    def approach_bound(self, way: np.ndarray) -> float:
-        """Return how much nearer two bodies may come while the joints move by ``way`` (J,) [m].
-
-        The same with velocities for positions bounds the speed [m/s].
-        """
-        return float(np.abs(way) @ self._reach)
+    def _nearer(self, drift: np.ndarray | None) -> np.ndarray:
+        """Return by how much each pair may come nearer [m] while the joints move by ``drift``."""
+        if drift is None:
+            return np.zeros(len(self._first))
+        by_side = self._reach @ np.abs(drift)
+        return np.asarray(by_side[self._sides].sum(axis=0))
 
     def _places(self, q: np.ndarray) -> list[pin.SE3]:
         configuration = pin.neutral(self._model)
@@ -148,12 +158,17 @@ class ClearanceModel:
         return _UPPER_ARM not in arm and _UPPER_ARM not in body
 
     def _reaches(self, layout: JointLayout) -> np.ndarray:
-        """Return how far from each joint of ``layout`` what it moves can be [m]; 1 for fingers."""
-        reach = np.zeros(len(layout))
+        """Return how far what each joint moves can be from it [m], a row a side; 1 for fingers.
+
+        The first row, of trunk and legs, is zero: they are not what the controller moves.
+        """
+        reach = np.zeros((1 + len(_SIDES), len(layout)))
         for joint, name in enumerate(self._model.names):
-            if name not in layout.names:
+            side = name.split('_', 1)[0]
+            if name not in layout.names or not any(word in name for word in _ARM_JOINTS):
                 continue
-            reach[layout.index(name)] = 1.0 if 'gripper' in name else self._lever(joint)
+            row = 1 + _SIDES.index(side)
+            reach[row, layout.index(name)] = 1.0 if 'gripper' in name else self._lever(joint)
         return reach
 
     def _lever(self, joint: int) -> float:

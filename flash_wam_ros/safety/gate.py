@@ -18,17 +18,14 @@ _WIDER_M = 1e-6
 class Clearance(Protocol):
     """What measures distances; `clearance.ClearanceModel` is one."""
 
-    def nearest(self, q: np.ndarray) -> Nearest:
-        """Return the nearest pair at positions ``q`` of all joints."""
-
-    def approach_bound(self, way: np.ndarray) -> float:
-        """Return how much nearer two bodies may come while the joints move by ``way`` [m]."""
+    def nearest(self, q: np.ndarray, drift: np.ndarray | None = None) -> Nearest:
+        """Return the nearest pair at positions ``q``, as near as ``drift`` may bring it."""
 
 
 class Gate:
     """Open while the pose in which the arms would come to rest is clear, closed otherwise.
 
-    The margin grows with the way that two bodies can come nearer until the next check. A closed
+    Each pair counts as nearer by the way that it can come nearer until the next check. A closed
     gate still opens for a target that leads out of the narrow place.
 
     Attributes:
@@ -41,7 +38,6 @@ class Gate:
         self._config = config
         self._since_check_s = np.inf
         self._nearest = Nearest(distance_m=np.inf, pair='')
-        self._margin_m = config.clearance_m
         self.open = True
         self.escaping = False
 
@@ -66,9 +62,8 @@ class Gate:
         if self._since_check_s < self._config.clearance_check_s:
             return self.open
         self._since_check_s = 0.0
-        self._nearest = self._model.nearest(rest)
-        self._margin_m = self._config.clearance_m + self._model.approach_bound(drift)
-        clear = bool(self._nearest.distance_m >= self._margin_m)
+        self._nearest = self._model.nearest(rest, drift)
+        clear = bool(self._nearest.distance_m >= self._config.clearance_m)
         self.escaping = not clear and self._leads_out(here, target)
         self.open = clear or self.escaping
         return self.open
@@ -77,7 +72,10 @@ class Gate:
         """Yield the pair that keeps the gate closed."""
         if not self.open:
             yield Finding(
-                'clearance', self._nearest.pair, self._nearest.distance_m, self._margin_m
+                'clearance',
+                self._nearest.pair,
+                self._nearest.distance_m,
+                self._config.clearance_m,
             )
 
     def _leads_out(self, here: np.ndarray, target: np.ndarray) -> bool:
