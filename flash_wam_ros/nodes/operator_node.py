@@ -103,10 +103,8 @@ class OperatorNode(BaseNode):
         self._film.imagine(camera, ns_of(message.header.stamp), pixels_of(message))
 
     def _shoot(self) -> None:
-        if self._video is None or not self._stage.state:
-            return
         picture = self._film.picture(int(self.get_clock().now().nanoseconds))
-        if picture is not None:
+        if self._video is not None and picture is not None:
             self._video.add(picture)
 
     def _watch_controller(self, message: DiagnosticArray) -> None:
@@ -128,6 +126,7 @@ class OperatorNode(BaseNode):
             if status.level == status.ERROR:
                 self.say(f'policy: {status.message}')
                 continue
+            self._film.begin(imagines=figures['imagines'] == 'True')
             end_ns = int(figures['end_ns'])
             self._stage.chunks += 1
             self._stage.inference_s.append((end_ns - int(figures['start_ns'])) / NS_PER_S)

@@ -124,10 +124,14 @@ class PolicyNode(BaseNode):
             self._diagnostics.publish(array)
             return
         self._chunks.publish(chunk_message(output.chunk))
-        figures.update(output.metrics)
+        figures.update(output.metrics, imagines=output.prediction is not None)
         self._diagnostics.publish(status_array(self, 'policy', 'stepped', figures, OK))
         if output.prediction is not None:
-            self._publish_dream(report.observation_ns, output.prediction)
+            try:
+                self._publish_dream(report.observation_ns, output.prediction)
+            except Exception as error:  # the arms do not depend on the video
+                words = f'no imagined video: {type(error).__name__}: {error}'
+                self.get_logger().error(words, throttle_duration_sec=1.0)
 
     def _publish_dream(self, observation_ns: int, prediction: Prediction) -> None:
         """Decode and publish the imagined video, if anybody watches."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 import av
+import cv2
 import numpy as np
 
 
@@ -76,20 +77,27 @@ class VideoLog:
         self._cameras = tuple(cameras)
         self.seen: dict[str, np.ndarray] = {}
         self._imagined: dict[str, list[tuple[int, np.ndarray]]] = {n: [] for n in cameras}
-        self._dreams = False
+        self._imagines: bool | None = None
+
+    def begin(self, imagines: bool) -> None:
+        """Begin to film, with a row for the imagined video if the policy ``imagines`` one.
+
+        The size of a video cannot change, so that a second call changes nothing.
+        """
+        if self._imagines is None:
+            self._imagines = imagines
 
     def imagine(self, camera: str, stamp_ns: int, pixels: np.ndarray) -> None:
         """Take a picture that the policy imagined for ROS time ``stamp_ns``."""
-        self._dreams = True
         kept = [entry for entry in self._imagined[camera] if entry[0] < stamp_ns]
         self._imagined[camera] = [*kept, (stamp_ns, pixels)]
 
     def picture(self, now_ns: int) -> np.ndarray | None:
-        """Return the picture of this moment, None until every camera has been seen."""
-        if any(name not in self.seen for name in self._cameras):
+        """Return the picture of this moment, None before `begin` and without all cameras."""
+        if self._imagines is None or any(name not in self.seen for name in self._cameras):
             return None
         real = [self.seen[name] for name in self._cameras]
-        if not self._dreams:
+        if not self._imagines:
             return enlarge(tile([real]), 256)
         dreams = [self._dream(name, now_ns, self.seen[name]) for name in self._cameras]
         return enlarge(tile([real, dreams]), 512)
@@ -99,6 +107,7 @@ class VideoLog:
         entries = self._imagined[camera]
         past = [entry for entry in entries if entry[0] <= now_ns]
         self._imagined[camera] = entries[max(len(past) - 1, 0) :]
-        if not past or past[-1][1].shape != like.shape:
+        if not past:
             return np.zeros_like(like)
-        return past[-1][1]
+        height, width = like.shape[:2]
+        return cv2.resize(past[-1][1], (width, height), interpolation=cv2.INTER_NEAREST)
