@@ -10,7 +10,9 @@ from flash_wam_ros.cli.data_common import save_json
 from flash_wam_ros.core import UserError
 
 HELP = 'run every recipe on a toy world with a known optimum; write the table'
-EXAMPLE = 'flash-wam distill toy --recipes all --seeds 10 --out runs/toy --page docs/toy.md'
+EXAMPLE = (
+    'flash-wam distill toy --recipes all --seeds 10 --out runs/toy --page docs/distillation.md'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--out', type=Path, default=Path('runs/toy'), help='one file a seed (default: runs/toy)'
     )
-    parser.add_argument('--page', type=Path, metavar='FILE', help='also write the page there')
+    parser.add_argument(
+        '--page',
+        type=Path,
+        metavar='FILE',
+        help='also put the tables into this document, between its marks',
+    )
     parser.add_argument('--json', type=Path, metavar='FILE', help='also write the scores as JSON')
 
 
@@ -30,8 +37,9 @@ def run(args: argparse.Namespace) -> int:
     """Run what is missing of the study and print its table."""
     from flash_wam_ros.distill.recipes import RECIPES
     from flash_wam_ros.distill.toy.measure import Examination
-    from flash_wam_ros.distill.toy.page import study_page
+    from flash_wam_ros.distill.toy.page import put_into, study_page
     from flash_wam_ros.distill.toy.study import TEACHER_ROW, StudyConfig, run_study
+    from flash_wam_ros.distill.train.atomic import write_text
 
     names = list(RECIPES) if args.recipes == 'all' else args.recipes.split(',')
     config, console = StudyConfig(), Console(stderr=True)
@@ -58,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     save_json(args.json, {str(seed): rows for seed, rows in results.items()})
     if args.page is not None:
         try:
-            args.page.write_text(page, encoding='utf-8')
+            document = args.page.read_text(encoding='utf-8') if args.page.exists() else ''
+            write_text(args.page, put_into(document, page))
         except OSError as error:
             raise UserError(f'{args.page} cannot be written: {error.strerror}') from None
     return 0

@@ -11,7 +11,7 @@ from flash_wam_ros.distill.noising import LevelConfig, draw_noised
 from flash_wam_ros.distill.recipes import RECIPES
 from flash_wam_ros.distill.toy.measure import Examination, euler_sampler
 from flash_wam_ros.distill.toy.network import ToyNetwork
-from flash_wam_ros.distill.toy.page import study_page
+from flash_wam_ros.distill.toy.page import BEGIN, END, put_into, study_page
 from flash_wam_ros.distill.toy.study import (
     StudyConfig,
     batches,
@@ -160,3 +160,11 @@ def test_an_unknown_recipe_is_refused_with_its_remedy(
 ) -> None:
     assert main(['distill', 'toy', '--recipes', 'flash_wm', '--out', str(tmp_path)]) == 2
     assert "did you mean 'flash_wam'" in capsys.readouterr().err
+
+
+def test_the_tables_replace_only_what_stands_between_the_marks() -> None:
+    whole = f'# Title\n\n{BEGIN}\nold\n{END}\nafter\n'
+    once = put_into(whole, 'new\n')
+    assert once == f'# Title\n\n{BEGIN}\nnew\n{END}\nafter\n'
+    assert put_into(once, 'new\n') == once
+    assert put_into('# Title\n', 'new\n') == f'# Title\n\n{BEGIN}\nnew\n{END}\n'

@@ -13,9 +13,10 @@ from flash_wam_ros.distill.toy.table import (
     scores,
 )
 
-_INTRODUCTION = """# Distillation on a world that can be solved on paper
+_INTRODUCTION = """## A world that can be solved on paper
 
-`{command}` made this page; it can be interrupted and goes on with the seeds that are missing.
+`{command}` made this section; it can be interrupted and goes
+on with the seeds that are missing.
 
 The world: a "frame" is a point in the plane; a chunk of two frames follows one of three ways
 from where the chunk before ended; its actions are the displacements, turned, in one of two
@@ -82,15 +83,27 @@ def study_page(
         seeds=len(results),
         euler_steps=config.euler_steps,
     )
-    parts = [introduction, '## Scores', markdown(results, names, floor)]
+    parts = [introduction, '### Scores', markdown(results, names, floor)]
     if len(results) > 1 and 'flash_wam' in names:
         parts += [
-            f"## Share of `flash_wam`'s one-step gap to the {TEACHER_ROW} that is closed",
+            f"### Share of `flash_wam`'s one-step gap to the {TEACHER_ROW} that is closed",
             gaps_markdown(results, names),
         ]
         findings = [_closes(results, n) for n in ('on_policy', 'flow_map') if n in names]
         if 'naive_joint' in names:
             findings = [_against(results, s) for s in ('own', 'euler')] + findings
-        parts += ['## What it says', '\n'.join(findings)]
+        parts += ['### What it says', '\n'.join(findings)]
     recipes = '\n'.join(f'- `{name}`: {RECIPES[name].summary}.' for name in names)
-    return '\n\n'.join(part.strip() for part in [*parts, '## Recipes', recipes]) + '\n'
+    return '\n\n'.join(part.strip() for part in [*parts, '### Recipes', recipes]) + '\n'
+
+
+BEGIN, END = '<!-- toy study: begin -->', '<!-- toy study: end -->'
+
+
+def put_into(document: str, page: str) -> str:
+    """Return a document with ``page`` between its marks, or at its end if it has none."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        before, after = (f'{document.rstrip()}\n\n' if document.strip() else ''), '\n'
+    return f'{before}{BEGIN}\n{page}{END}{after}'
