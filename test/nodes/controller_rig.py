@@ -22,14 +22,17 @@ from flash_wam_ros.sim.bridge import SdkBridge
 from flash_wam_ros.sim.onboard import OnboardConfig, OnboardController
 from flash_wam_ros.sim.realtime import RealTimeLoop
 
-# A busy test machine starves processes for longer than a robot would be left alone.
+# A busy test machine starves processes for longer than a robot would be left alone, so that
+# rates are low and deadlines long here.
 PATIENT = {
+    'rate_hz': 100.0,
     'lowstate_timeout_s': 0.5,
     'loop_timeout_s': 0.5,
-    'heartbeat_timeout_s': 1.0,
+    'heartbeat_timeout_s': 2.0,
     'arm_ramp_s': 2.0,
     'release_ramp_s': 1.0,
 }
+_ROBOT_STEP_S = 0.005
 
 
 class Robot:
@@ -39,7 +42,7 @@ class Robot:
         self.bridge = SdkBridge(
             onboard := OnboardController(OnboardConfig()), domain=domain, interface='lo'
         )
-        self.loop = RealTimeLoop(MirrorWorld(), onboard, self.bridge, timestep_s=0.002)
+        self.loop = RealTimeLoop(MirrorWorld(), onboard, self.bridge, timestep_s=_ROBOT_STEP_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self.loop.run, args=(self._stop,))
         self._thread.start()

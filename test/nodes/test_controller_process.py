@@ -32,7 +32,7 @@ def assert_released(weights):
     top = len(weights) - 1 - int(np.argmax(weights[::-1]))
     falls = np.diff(weights[top:])
     assert np.all(falls <= 0)
-    # One second of ramp at 250 Hz; a starved loop may send a few larger steps, never a jump.
+    # One second of ramp at 100 Hz; a starved loop may send a few larger steps, never a jump.
     assert np.min(falls) > -0.6
     assert len(falls) > 20
 
