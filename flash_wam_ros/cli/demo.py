@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     folder = log_folder(args.out)
     video = str(folder / 'video.mp4') if args.record_video else ''
     results = args.json or str(folder / 'results.json')
-    Path(results).unlink(missing_ok=True)
+    for old in (results, folder / 'video.mp4'):
+        Path(old).unlink(missing_ok=True)
     config = BringupConfig(
         robot='sim',
         operator=True,

@@ -11,6 +11,8 @@ from flash_wam_ros.core import UserError
 from flash_wam_ros.evaluate.results import Episode
 
 READY = ('HOLDING', 'TRACKING')
+_NOT_ARMED = ('DISARMED', 'FAULT')
+_ARM_ATTEMPTS = 3
 _POLL_S = 0.02
 _START_S = 120.0
 _ENABLE_S = 15.0
@@ -170,7 +172,21 @@ class EpisodeScript:
         )
 
     def _enable(self) -> None:
-        """Ask until the controller takes the arms; it refuses until it has seen enough."""
+        """Arm; once more where a passing fault ended the arming, as on a machine under load."""
+        for attempt in range(1, _ARM_ATTEMPTS + 1):
+            self._ask_to_enable()
+            self._wait(
+                lambda: self._stage.state in (*READY, *_NOT_ARMED),
+                _ENABLE_S,
+                lambda: f'the controller is {self._stage.state}: {self._stage.cause}',
+            )
+            if self._stage.state in READY:
+                return
+            self._hands.say(f'arming {attempt} of {_ARM_ATTEMPTS} failed: {self._stage.cause}')
+        raise StackError(f'the controller does not arm: {self._stage.cause}')
+
+    def _ask_to_enable(self) -> None:
+        """Ask until the controller begins to arm; it refuses until it has seen enough."""
         deadline_s = time.monotonic() + _ENABLE_S
         accepted, words = self._hands.enable()
         while not accepted:
@@ -179,9 +195,9 @@ class EpisodeScript:
             self._sleep(0.5)
             accepted, words = self._hands.enable()
         self._wait(
-            lambda: self._stage.state in READY,
+            lambda: self._stage.state not in _NOT_ARMED,
             _ENABLE_S,
-            lambda: f'the controller is {self._stage.state}: {self._stage.cause}',
+            lambda: 'the controller says nothing of the arming',
         )
 
     def _watch(self, begun_s: float) -> tuple[bool, str]:

@@ -30,14 +30,16 @@ class VideoFile:
     """
 
     def __init__(self, path: Path, rate_hz: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = av.open(str(path), 'w')
+        self._path = path
         self._rate_hz = rate_hz
+        self._container: av.container.OutputContainer | None = None
         self._stream: av.VideoStream | None = None
 
     def add(self, pixels: np.ndarray) -> None:
         """Append a picture (H, W, 3) uint8 RGB, all of one size with H and W even."""
-        if self._stream is None:
+        if self._container is None or self._stream is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._container = av.open(str(self._path), 'w')
             self._stream = self._container.add_stream('libx264', rate=Fraction(self._rate_hz))
             self._stream.height, self._stream.width = pixels.shape[:2]
             self._stream.pix_fmt = 'yuv420p'
@@ -46,10 +48,11 @@ class VideoFile:
             self._container.mux(packet)
 
     def close(self) -> None:
-        """Write what is left and close the file."""
-        if self._stream is not None:
-            for packet in self._stream.encode():
-                self._container.mux(packet)
+        """Write what is left and close the file; without a frame there is no file."""
+        if self._container is None or self._stream is None:
+            return
+        for packet in self._stream.encode():
+            self._container.mux(packet)
         self._container.close()
 
     def __enter__(self) -> 'VideoFile':
