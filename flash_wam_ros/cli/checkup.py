@@ -1,7 +1,6 @@
 """The checks of ``flash-wam doctor``: each says what it found and how to mend it."""
 
 import glob
-import importlib
 import importlib.metadata
 import os
 import shutil
@@ -78,13 +77,27 @@ def check_packages(robot: str) -> Iterator[Finding]:
     for name, group in _NEEDED.items():
         if group == 'sim' and robot != 'sim':
             continue
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            found = f'does not load ({type(error).__name__}: {" ".join(str(error).split())[:80]})'
-            yield _fault(name, found, f'pip install -r requirements/{group}.txt')
+        done = _python(f'import {name}')
+        if done.returncode == 0:
+            yield _ok(name, _version(name))
             continue
-        yield _ok(name, _version(name))
+        words = (done.stderr.strip().splitlines() or [f'exit code {done.returncode}'])[-1]
+        fix = f'pip install -r requirements/{group}.txt'
+        if group == 'ros' and 'RMW_IMPLEMENTATION' in os.environ:
+            fix = f'unset RMW_IMPLEMENTATION, or {fix}'
+        yield _fault(name, f'does not load ({words[:80]})', fix)
+
+
+def _python(program: str) -> 'subprocess.CompletedProcess[str]':
+    """Run ``program`` in a process of its own: a broken library may end or crash it."""
+    return subprocess.run(
+        [sys.executable, '-c', program],
+        env={**os.environ, **environment()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def _version(module: str) -> str:
@@ -142,15 +155,8 @@ def check_memory() -> Finding:
 
 
 def check_gl() -> Finding:
-    """Check off-screen rendering, in a process of its own: a broken GL can crash."""
-    done = subprocess.run(
-        [sys.executable, '-c', _GL_PROGRAM],
-        env={**os.environ, **environment()},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """Check off-screen rendering."""
+    done = _python(_GL_PROGRAM)
     if done.returncode == 0:
         return _ok('GL', 'off-screen rendering works')
     lines = done.stderr.strip().splitlines() or ['it crashed']
