@@ -22,7 +22,7 @@ _ARM_JOINTS = ('shoulder', 'elbow', 'wrist', 'gripper')
 _FEET = ('ankle',)
 _NEUTRAL_GAP_M = 0.005
 # Pairs further apart than this by their bounding spheres are not measured exactly [m].
-_NEAR_M = 0.15
+_NEAR_M = 0.08
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +55,9 @@ class ClearanceModel:
         self._centres, self._radii = _spheres(self._shapes)
         self._parents = [item.parentJoint for item in self._geometry.geometryObjects]
         self._offsets = [item.placement for item in self._geometry.geometryObjects]
+        self._local = np.array([offset.homogeneous for offset in self._offsets])
+        self._middles = np.array(self._centres)
+        self._neutral = pin.neutral(self._model)
         self._slots, self._coordinates = self._map(layout)
         self._first, self._second = self._pairs()
         rows = np.array([('', *_SIDES).index(self._side(i)) for i in range(len(self._names))])
@@ -74,9 +77,7 @@ class ClearanceModel:
                 nearer by what its own two arms can make of them.
         """
         places = self._places(q)
-        centres = np.array(
-            [place.act(centre) for place, centre in zip(places, self._centres, strict=True)]
-        )
+        centres = np.einsum('gij,gj->gi', places[:, :3, :3], self._middles) + places[:, :3, 3]
         nearer = self._nearer(drift)
         apart = np.linalg.norm(centres[self._first] - centres[self._second], axis=1)
         apart -= self._radii[self._first] + self._radii[self._second] + nearer
@@ -97,24 +98,22 @@ class ClearanceModel:
         by_side = self._reach @ np.abs(drift)
         return np.asarray(by_side[self._sides].sum(axis=0))
 
-    def _places(self, q: np.ndarray) -> list[pin.SE3]:
-        configuration = pin.neutral(self._model)
+    def _places(self, q: np.ndarray) -> np.ndarray:
+        """Return the (G, 4, 4) placements of all bodies with the joints at ``q`` (J,)."""
+        configuration = self._neutral.copy()
         configuration[self._coordinates] = q[self._slots]
         pin.forwardKinematics(self._model, self._data, configuration)
-        placements = self._data.oMi
-        return [
-            placements[parent] * offset
-            for parent, offset in zip(self._parents, self._offsets, strict=True)
-        ]
+        joints = np.array([place.homogeneous for place in self._data.oMi])
+        return np.asarray(joints[self._parents] @ self._local)
 
-    def _distance(self, one: int, two: int, places: list[pin.SE3]) -> float:
+    def _distance(self, one: int, two: int, places: np.ndarray) -> float:
         first, second = places[one], places[two]
         return float(
             coal.distance(
                 self._shapes[one],
-                coal.Transform3s(first.rotation, first.translation),
+                coal.Transform3s(first[:3, :3], first[:3, 3]),
                 self._shapes[two],
-                coal.Transform3s(second.rotation, second.translation),
+                coal.Transform3s(second[:3, :3], second[:3, 3]),
                 self._request,
                 coal.DistanceResult(),
             )

@@ -30,7 +30,7 @@ def pose(**joints):
 
 
 def test_the_ready_posture_is_clear(model):
-    assert model.nearest(pose()).distance_m > 0.1
+    assert model.nearest(pose()).distance_m >= 0.08
 
 
 def test_hands_that_meet_are_named_and_touch(model):
