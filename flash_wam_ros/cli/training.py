@@ -42,13 +42,21 @@ def run_training(args: argparse.Namespace, section: str) -> int:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task('step', total=config.loop.steps)
+    bar = Progress(*columns, console=console)
+    task = bar.add_task('step', total=config.loop.steps)
+    status = console.status('opening networks and data')
 
-        def report(done: int, total: int, record: StepRecord) -> None:
-            loss = record.losses.get('online/total', float('nan'))
-            bar.update(task, completed=done, total=total, description=f'loss {loss:.4f}')
+    def report(done: int, total: int, record: StepRecord) -> None:
+        status.stop()
+        bar.start()
+        loss = record.losses.get('online/total', float('nan'))
+        bar.update(task, completed=done, total=total, description=f'loss {loss:.4f}')
 
+    try:
+        status.start()
         result = execute(config, report)
+    finally:
+        status.stop()
+        bar.stop()
     Console().print(f'{result.steps_done} steps; model in {result.model}', markup=False)
     return 0

@@ -211,7 +211,7 @@ def test_every_window_comes_once_an_epoch_in_an_order_of_its_own() -> None:
         ('recipe.name=flashwam', "did you mean 'flash_wam'"),
         ('data.windows.frame=2', "did you mean 'frames'"),
         ('loop', 'not key=value'),
-        ('start.preset=g2', "did you mean 'g1'"),
+        ('start.preset=liber0', "did you mean 'libero'"),
         ('start.checkpoint=/nowhere', 'nowhere'),
         ('data.dataset=/nowhere', 'nowhere'),
     ],
