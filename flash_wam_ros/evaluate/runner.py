@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from flash_wam_ros.core import UserError, did_you_mean
@@ -9,16 +10,23 @@ from flash_wam_ros.evaluate.results import Episode, Setting
 from flash_wam_ros.policy.registry import POLICIES, make_policy
 from flash_wam_ros.robots.g1_layout import ARM_KD, ARM_KP, ARM_SDK, POLICY, STATE
 from flash_wam_ros.safety import Controller, ControllerConfig, Plant
+from flash_wam_ros.safety.clearance import ClearanceModel
+from flash_wam_ros.sim.description import build_urdf
 from flash_wam_ros.sim.tasks import TASKS
 
 EpisodeRunner = Callable[[int], Episode]
 """Runs the episode of a seed."""
 
 
+@lru_cache(maxsize=1)
+def _clearance() -> ClearanceModel:
+    return ClearanceModel(build_urdf(), STATE)
+
+
 def g1_controller() -> Controller:
-    """Return a disarmed safety controller of the G1 with its default limits."""
+    """Return a disarmed safety controller of the G1 with its default limits and self-collision."""
     plant = Plant(state=STATE, command=ARM_SDK, policy=POLICY, kp=ARM_KP, kd=ARM_KD)
-    return Controller(ControllerConfig(), plant)
+    return Controller(ControllerConfig(), plant, _clearance())
 
 
 def check_names(setting: Setting) -> None:
