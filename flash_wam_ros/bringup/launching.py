@@ -53,6 +53,7 @@ def _node(process: Process) -> Any:
         parameters=parameters,
         remappings=list(process.remappings.items()),
         output='screen',
+        prefix=f'nice -n {process.nice}' if process.nice else None,
         sigterm_timeout=str(patience),
         on_exit=Shutdown(reason=f'{process.name} ended') if process.critical else None,
     )

@@ -11,6 +11,8 @@ from flash_wam_ros.core import UserError, check_fields, choice, number, switch, 
 Scalar = str | int | float | bool
 LOOPBACK = 'lo'
 _SDK_DOMAINS = {'sim': 1, 'g1': 0}
+_ON_TIME = ('sim', 'controller')
+_STEP_BACK = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +93,7 @@ class Process:
         namespace: ROS namespace.
         remappings: names to rename, from -> to.
         critical: its end ends the run, because nothing works without it.
+        nice: how much it steps back (nice(1)) where cores are short.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Process:
     namespace: str = NAMESPACE
     remappings: Mapping[str, str] = field(default_factory=dict)
     critical: bool = False
+    nice: int = 0
 
 
 def _own(
@@ -118,6 +122,7 @@ def _own(
         parameters=given,
         params_file=str(config_file(f'{config.robot}.yaml')),
         critical=critical,
+        nice=0 if name in _ON_TIME else _STEP_BACK,
     )
 
 

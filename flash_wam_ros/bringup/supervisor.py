@@ -61,10 +61,11 @@ def command_line(process: Process, folder: Path) -> list[str]:
     return command
 
 
-def _die_with_parent(parent: int) -> Callable[[], None]:
-    """Return what a child runs before its program: a signal when ``parent`` is gone."""
+def _before_program(parent: int, nice: int) -> Callable[[], None]:
+    """Return what a child runs first: step back, and ask for a signal when ``parent`` is gone."""
 
     def arm() -> None:
+        os.nice(nice)
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGHUP)
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGHUP)
@@ -138,7 +139,7 @@ class Supervisor:
                 stderr=sink if out is not None else None,
                 env=self._environ,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(os.getpid()),
+                preexec_fn=_before_program(os.getpid(), process.nice),
             )
         self._children.append(
             _Child(process=process, handle=handle, log=log, loud=process.name in self._loud)

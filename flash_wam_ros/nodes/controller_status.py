@@ -60,10 +60,9 @@ def log_changes(node: Node, controller: Controller, loop: ControlLoop, told: int
         logger.warning(reason, throttle_duration_sec=1.0)
     newest = loop.newest
     if newest is not None and newest.result.verdict:
-        change = newest.result.verdict.changes[0]
+        act = newest.result.verdict.changes[0]
         logger.info(
-            f'{change.rule} limit on {change.joint}: asked {change.asked:.3f}, '
-            f'given {change.given:.3f}',
+            f'{act.rule} limit on {act.joint}: asked {act.asked:.3f}, given {act.given:.3f}',
             throttle_duration_sec=1.0,
         )
     return told + fresh

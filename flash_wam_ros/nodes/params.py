@@ -36,9 +36,9 @@ def descriptor(field: 'dataclasses.Field[Any]') -> ParameterDescriptor:
     found = ParameterDescriptor(name=field.name, description=text, read_only=True)
     if choices:
         found.additional_constraints = f'one of: {", ".join(choices)}'
-    low, high = field.metadata.get('low'), field.metadata.get('high')
-    if low is None:
+    if 'low' not in field.metadata:
         return found
+    low, high = field.metadata['low'], field.metadata['high']
     if isinstance(field.default, float):
         found.floating_point_range = [
             FloatingPointRange(from_value=float(low), to_value=float(high))
@@ -50,7 +50,7 @@ def descriptor(field: 'dataclasses.Field[Any]') -> ParameterDescriptor:
 
 def _values(node: Node, fields: 'dict[str, dataclasses.Field[Any]]') -> dict[str, Any]:
     """Return what the user set, by field name; refuse names that no field has."""
-    given = node.get_parameters_by_prefix('')
+    given: dict[str, Any] = node.get_parameters_by_prefix('')  # type: ignore[assignment]
     values = {}
     for name, parameter in given.items():
         if name in fields:

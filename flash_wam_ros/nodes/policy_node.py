@@ -1,6 +1,7 @@
 """The policy as a process: observations in, action chunks and imagined video out."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -66,7 +67,7 @@ class PolicyNode(BaseNode):
 
     def _listen(self) -> None:
         for name in self._policy.cameras:
-            subscribe(self, image_topic(name), lambda m, camera=name: self._see(camera, m))
+            subscribe(self, image_topic(name), partial(self._see, name))
         if self._policy.privileged:
             subscribe(self, 'sim/objects', self._see_objects)
         subscribe(self, '/joint_states', self._feel)

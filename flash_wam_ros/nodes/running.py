@@ -16,6 +16,7 @@ from types import FrameType
 from typing import NoReturn
 
 import rclpy
+import rclpy.utilities
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -107,7 +108,7 @@ def _run(make: type[BaseNode], words: list[str]) -> int:
     except UserError as error:
         return _complain(make.__name__, error)
     finally:
-        rclpy.try_shutdown()
+        rclpy.utilities.try_shutdown()
 
 
 def run(make: type[BaseNode], argv: Sequence[str] | None = None) -> NoReturn:
