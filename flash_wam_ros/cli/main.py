@@ -61,6 +61,18 @@ def _parser(name: str, module: ModuleType) -> argparse.ArgumentParser:
     return parser
 
 
+def parse(words: Sequence[str]) -> tuple[ModuleType, argparse.Namespace]:
+    """Return the module and the options of a command line, without running it.
+
+    Raises:
+        UserError: there is no such command.
+        SystemExit: code 2 for options that it does not take, 0 for ``--help``.
+    """
+    name, rest = _find(words)
+    module = importlib.import_module(COMMANDS[name].module)
+    return module, _parser(name, module).parse_args(rest)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; return its exit code (2 for bad input, 130 for Ctrl-C)."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -71,9 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'flash-wam {__version__}')
         return 0
     try:
-        name, rest = _find(words)
-        module = importlib.import_module(COMMANDS[name].module)
-        return int(module.run(_parser(name, module).parse_args(rest)))
+        module, options = parse(words)
+        return int(module.run(options))
     except UserError as error:
         print(f'flash-wam: {error}', file=sys.stderr)
         return 2
