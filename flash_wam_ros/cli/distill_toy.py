@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
             lambda what: bar.update(task, advance=1, description=what),
         )
     command = f'flash-wam distill toy --recipes {args.recipes} --seeds {args.seeds}'
-    page = study_page(results, names, config, Examination().floor(), command)
+    page = study_page(results, names, config, Examination(config.examined).floor(), command)
     Console().print(page, markup=False, highlight=False, soft_wrap=True)
     save_json(args.json, {str(seed): rows for seed, rows in results.items()})
     if args.page is not None:

@@ -26,7 +26,7 @@ from flash_wam_ros.distill.train.seeding import generator
 from flash_wam_ros.distill.window import Velocities
 
 SMALL = StudyConfig(teacher_steps=250, student_steps=120, windows=4096)
-QUICK = StudyConfig(teacher_steps=2, student_steps=1, windows=64)
+QUICK = StudyConfig(teacher_steps=2, student_steps=1, windows=64, examined=16)
 
 
 @pytest.fixture(scope='module')
@@ -95,6 +95,7 @@ def test_the_gradient_that_reaches_a_network_is_scaled_by_b(f) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_sampled_by_euler_flash_wam_beats_naive_joint_and_on_policy_beats_both(
     examination: Examination,
 ) -> None:

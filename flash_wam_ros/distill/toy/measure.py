@@ -22,7 +22,6 @@ from flash_wam_ros.distill.window import NoisyWindow, Stream, Velocities, Veloci
 from flash_wam_ros.wam.schedule import TRAIN_STEPS, InferenceSchedule
 
 EXACT_STEPS = 256
-WINDOWS = 1024
 _PROJECTIONS = 128
 _SEED = 20_000
 
@@ -98,7 +97,7 @@ class Examination:
     """
 
     @torch.no_grad()
-    def __init__(self, windows: int = WINDOWS) -> None:
+    def __init__(self, windows: int) -> None:
         rng = generator(_SEED)
         batch = draw_windows(windows, rng)
         full = torch.full((windows, FRAMES), float(TRAIN_STEPS))

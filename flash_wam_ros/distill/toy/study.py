@@ -52,6 +52,7 @@ class StudyConfig:
         teacher_lr: learning rate of the teacher.
         student_lr: learning rate of every student.
         euler_steps: Euler steps of the teacher's row.
+        examined: windows that samplers are scored on.
     """
 
     teacher_steps: int = 1500
@@ -61,9 +62,17 @@ class StudyConfig:
     teacher_lr: float = 2e-3
     student_lr: float = 1e-3
     euler_steps: int = 16
+    examined: int = 1024
 
     def __post_init__(self) -> None:
-        for name in ('teacher_steps', 'student_steps', 'batch', 'windows', 'euler_steps'):
+        for name in (
+            'teacher_steps',
+            'student_steps',
+            'batch',
+            'windows',
+            'euler_steps',
+            'examined',
+        ):
             if getattr(self, name) < 1:
                 raise UserError(f'{name} {getattr(self, name)} must be at least 1')
 
@@ -185,7 +194,7 @@ def run_study(
     if seeds < 1:
         raise UserError(f'{seeds} seeds; at least 1')
     folder.mkdir(parents=True, exist_ok=True)
-    examination = Examination()
+    examination = Examination(config.examined)
     results = {}
     for seed in range(seeds):
         path = folder / f'seed_{seed:03d}.json'
