@@ -7,7 +7,7 @@ from flash_wam_ros.bringup.processes import BringupConfig
 from flash_wam_ros.cli.stack import add_world_arguments, log_folder, run_stack, say, world_options
 
 HELP = 'Start the simulated G1 and let it do one task; exit code 0 if it succeeded, 1 if not.'
-EXAMPLE = 'flash-wam demo --task red_bottle --policy expert --out out/demo --record-video'
+EXAMPLE = 'flash-wam demo --task red_bottle --policy expert --record out/demo'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,9 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_world_arguments(parser)
     parser.add_argument('--episodes', type=int, default=1, help='episodes to run, one seed each')
     parser.add_argument('--timeout', type=float, default=60.0, help='give an episode up [s]')
-    parser.add_argument('--out', help='folder for logs, results and video')
     parser.add_argument(
-        '--record-video', action='store_true', help='write video.mp4: cameras above imagination'
+        '--record',
+        metavar='DIR',
+        help='folder for logs, results.json and video.mp4, the cameras beside what the policy '
+        'imagines (default: a new temporary folder)',
     )
     parser.add_argument('--json', help='file for the results')
     parser.add_argument('--headless', action='store_true', help='open no window (none is opened)')
@@ -25,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo."""
-    folder = log_folder(args.out)
-    video = str(folder / 'video.mp4') if args.record_video else ''
+    folder = log_folder(args.record)
+    video = str(folder / 'video.mp4')
     results = args.json or str(folder / 'results.json')
-    for old in (results, folder / 'video.mp4'):
+    for old in (results, video):
         Path(old).unlink(missing_ok=True)
     config = BringupConfig(
         robot='sim',
@@ -41,6 +43,6 @@ def run(args: argparse.Namespace) -> int:
     )
     code = run_stack(config, folder, loud=('operator',))
     for path in (video, results):
-        if path and Path(path).exists():
+        if Path(path).exists():
             say(f'wrote {path}')
     return code

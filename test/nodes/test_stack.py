@@ -28,7 +28,7 @@ class Demo:
     def __init__(self, folder, domain, *arguments):
         self.folder = folder
         self.lines = []
-        command = [sys.executable, '-m', 'flash_wam_ros.cli.main', 'demo', '--out', str(folder)]
+        command = [sys.executable, '-m', 'flash_wam_ros.cli.main', 'demo', '--record', str(folder)]
         self.handle = subprocess.Popen(
             [*command, '--domain', str(domain), *arguments],
             stdout=subprocess.PIPE,
