@@ -59,6 +59,7 @@ def _call(action: str, timeout_s: float) -> int:
     os.environ.update(environment())
     try:
         import rclpy
+        from rclpy.utilities import try_shutdown
         from std_srvs.srv import SetBool, Trigger
     except ImportError as error:
         raise UserError(f'ROS 2 is not here ({error}); source its setup.bash') from error
@@ -80,6 +81,6 @@ def _call(action: str, timeout_s: float) -> int:
             raise UserError(f'the controller did not answer within {timeout_s} s')
     finally:
         node.destroy_node()
-        rclpy.try_shutdown()
+        try_shutdown()
     print(f'{"accepted" if reply.success else "declined"}: {reply.message}')
     return 0 if reply.success else 1
