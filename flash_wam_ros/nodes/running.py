@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import rclpy
 import rclpy.utilities
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -79,9 +79,21 @@ def _complain(name: str, error: Exception) -> int:
     return 2
 
 
+def _executor() -> Executor:
+    """Return the executor that costs least: the usual one rebuilds its wait set at every wake.
+
+    The events executor, which Humble does not have, halves the time of a node that listens.
+    """
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:
+        return SingleThreadedExecutor()
+    return EventsExecutor()
+
+
 def _live(make: type[BaseNode], stop: StopRequest) -> int:
     node: BaseNode | None = None
-    executor = SingleThreadedExecutor()
+    executor = _executor()
     try:
         node = make()  # type: ignore[call-arg]
         executor.add_node(node)

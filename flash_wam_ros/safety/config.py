@@ -45,7 +45,7 @@ class ControllerConfig:
         0.01, 0.002, 0.1, 'distance that the arms keep from each other and from the body [m]'
     )
     clearance_check_s: float = number(
-        0.008, 0.002, 0.1, 'time between two checks of the clearance [s]'
+        0.012, 0.002, 0.1, 'time between two checks of the clearance [s]'
     )
 
     arm_ramp_s: float = number(2.5, 2.0, 10.0, 'time from weight 0 to 1 while arming [s]')

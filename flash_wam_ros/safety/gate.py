@@ -41,32 +41,27 @@ class Gate:
         self.open = True
         self.escaping = False
 
+    def due(self, dt_s: float) -> bool:
+        """Return whether it is time to measure, ``dt_s`` [s] after the last call."""
+        self._since_check_s += dt_s
+        return self._since_check_s >= self._config.clearance_check_s
+
     def check(
-        self,
-        dt_s: float,
-        rest: np.ndarray,
-        here: np.ndarray,
-        drift: np.ndarray,
-        target: np.ndarray,
-    ) -> bool:
-        """Return whether the arms may move on; measures anew when it is time.
+        self, rest: np.ndarray, here: np.ndarray, drift: np.ndarray, target: np.ndarray
+    ) -> None:
+        """Measure, and open or close.
 
         Args:
-            dt_s: time since the last call [s].
             rest: (J,) all joints where they come to rest if they brake now.
             here: (J,) all joints as commanded.
             drift: (J,) how far ``rest`` may move on until the next check.
             target: (J,) all joints where they are asked to go.
         """
-        self._since_check_s += dt_s
-        if self._since_check_s < self._config.clearance_check_s:
-            return self.open
         self._since_check_s = 0.0
         self._nearest = self._model.nearest(rest, drift)
         clear = bool(self._nearest.distance_m >= self._config.clearance_m)
         self.escaping = not clear and self._leads_out(here, target)
         self.open = clear or self.escaping
-        return self.open
 
     def findings(self) -> Iterator[Finding]:
         """Yield the pair that keeps the gate closed."""

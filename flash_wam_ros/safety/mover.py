@@ -157,7 +157,9 @@ class Mover:
         if self._resting is not None:
             target = self.lead.clamp(target, self._lead(), self._resting, now_ns)
         if self._gate is not None:
-            if not self._gate.check(dt_s, *self._poses(target)):
+            if self._gate.due(dt_s):
+                self._gate.check(*self._poses(target))
+            if not self._gate.open:
                 target = np.where(self._fingers, target, np.nan)
             elif self._gate.escaping:
                 velocity = self._park_velocity

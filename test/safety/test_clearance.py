@@ -97,15 +97,20 @@ def vectors(*values):
 def test_the_gate_is_open_for_what_is_clear_and_for_the_way_out(rest, drift, target, open_):
     gate = Gate(Corridor(), ControllerConfig())
     rest_q, here, drift_q, target_q = vectors(rest, rest, drift, target)
-    assert gate.check(0.004, rest_q, here, drift_q, target_q) is open_
+    assert gate.due(0.004)
+    gate.check(rest_q, here, drift_q, target_q)
+    assert gate.open is open_
     assert [f.rule for f in gate.findings()] == ([] if open_ else ['clearance'])
 
 
-def test_the_gate_keeps_its_word_until_the_next_check():
-    gate = Gate(Corridor(), ControllerConfig())
-    gate.check(0.004, *vectors(0.5, 0.5, 0.0, 1.5))
-    assert gate.check(0.004, *vectors(0.999, 0.999, 0.0, 1.5))
-    assert not gate.check(0.004, *vectors(0.999, 0.999, 0.0, 1.5))
+def test_the_gate_wants_to_be_checked_as_often_as_configured():
+    gate = Gate(Corridor(), ControllerConfig(clearance_check_s=0.012))
+    due = []
+    for _ in range(7):
+        due.append(gate.due(0.004))
+        if due[-1]:
+            gate.check(*vectors(0.5, 0.5, 0.0, 1.5))
+    assert due == [True, False, False, True, False, False, True]
 
 
 class ClearRig(Rig):
