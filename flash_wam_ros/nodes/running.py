@@ -85,7 +85,7 @@ def _executor() -> Executor:
     The events executor, which Humble does not have, halves the time of a node that listens.
     """
     try:
-        from rclpy.experimental import EventsExecutor
+        from rclpy.experimental.events_executor import EventsExecutor
     except ImportError:
         return SingleThreadedExecutor()
     return EventsExecutor()
