@@ -24,9 +24,10 @@ grips. Video given the past and actions given the video are Gaussian mixtures, s
 velocity is known in closed form, and with it the end of the exact path from any noise. A network
 of one shared trunk is trained on {windows} windows by flow matching ({teacher_steps} steps of
 {batch} windows), then every recipe distils it for {student_steps} steps from the same start, at
-the paper's values except for guidance (the world has no prompts), the learning rate ({student_lr:g}
-for all) and the decay of the average (the runs are short). These three and the number of steps
-were chosen on the first seed, mainly for run time. {seeds} seeds; means and 95 % intervals (Student's t). Smaller is better.
+the paper's values except for guidance (the world has no prompts), the learning rate
+({student_lr:g} for all) and the decay of the average (the runs are short). These three and the
+number of steps were chosen on the first seed, mainly for run time. {seeds} seeds; means and 95 %
+intervals (Student's t). Smaller is better.
 
 - *action*, *video*: root mean square distance of a one-step sample from the end of the exact
   path from the same noise (actions given the true video). *1v2a*: two action steps.
