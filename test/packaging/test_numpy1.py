@@ -1,4 +1,4 @@
-"""The code of the robot's side runs on numpy 1.26, which ROS 2's own cv_bridge is built against."""
+"""The robot side runs on numpy 1.26 too, which the cv_bridge of ROS 2 is built against."""
 
 import os
 import re

@@ -17,6 +17,7 @@ import av
 import numpy as np
 
 from flash_wam_ros.core import UserError, did_you_mean
+from flash_wam_ros.data.lerobot.scheduling import kept_scheduling
 
 TIMESTAMP_TOLERANCE_S = 1e-4
 """How far a frame may lie from its time; stock LeRobot refuses more."""
@@ -129,7 +130,13 @@ class VideoWriter:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format='rgb24')
         frame.pts = self._frames
         frame.time_base = self._stream.codec_context.time_base
-        self._container.mux(self._stream.encode(frame))
+        if self._frames:
+            packets = self._stream.encode(frame)
+        else:
+            # The first frame opens the encoder.
+            with kept_scheduling():
+                packets = self._stream.encode(frame)
+        self._container.mux(packets)
         self._frames += 1
 
     def close(self) -> None:
