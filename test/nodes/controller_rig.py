@@ -16,7 +16,7 @@ from waiting import wait_for
 
 from flash_wam_ros.bringup.processes import environment
 from flash_wam_ros.evaluate.sdk_link import MirrorWorld
-from flash_wam_ros.nodes.status import controller_cause, controller_state
+from flash_wam_ros.nodes.status import controller_cause, controller_state, values_of
 from flash_wam_ros.nodes.wire import publisher, subscribe
 from flash_wam_ros.sim.bridge import SdkBridge
 from flash_wam_ros.sim.onboard import OnboardConfig, OnboardController
@@ -91,8 +91,10 @@ class Operator:
         self.alive = True
         self.states = []
         self.causes = []
+        self.other_writers = None
         self._beats = publisher(self.node, 'safety/heartbeat')
         subscribe(self.node, 'safety/state', self._see)
+        subscribe(self.node, '/diagnostics', self._count)
         self.node.create_timer(0.05, self._beat)
         self._running = True
         self._thread = threading.Thread(target=self._spin)
@@ -111,6 +113,12 @@ class Operator:
         if not self.states or self.states[-1] != state:
             self.states.append(state)
             self.causes.append(controller_cause(message))
+
+    def _count(self, message):
+        for status in message.status:
+            figures = values_of(status)
+            if 'other_writers' in figures:
+                self.other_writers = int(figures['other_writers'])
 
     def wait(self, state):
         wait_for(lambda: self.states and self.states[-1] == state, f'state {state}')

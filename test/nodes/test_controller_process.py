@@ -105,10 +105,17 @@ def test_a_robot_that_falls_silent_is_released(stack):
 
 def test_another_writer_on_the_command_topic_forbids_arming(stack, controller_sdk_domain):
     _, sink, _, operator = stack
-    wait_for(lambda: operator.states, 'a state')
+    wait_for(lambda: operator.other_writers == 0, 'the count of writers')
     other = Participant(controller_sdk_domain, 'lo')
     writer = other.writer('rt/arm_sdk', LOW_CMD)
-    wait_for(lambda: 'other writer' in operator.ask('enable', data=True).message, 'the refusal')
+    wait_for(lambda: operator.other_writers == 1, 'the discovery of the writer')
+
+    def refused_for_it():
+        reply = operator.ask('enable', data=True)
+        assert not reply.success
+        return 'other writer' in reply.message
+
+    wait_for(refused_for_it, 'the refusal')
     assert sink.rows == []
     del writer
     other.close()
