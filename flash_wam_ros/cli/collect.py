@@ -42,14 +42,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--undisturbed', action='store_true', help='let the expert work without disturbances'
     )
+    parser.add_argument(
+        '--learner',
+        default='',
+        metavar='MODEL',
+        help='a model that drives in turns with the expert, who shows what it should have done',
+    )
+    parser.add_argument(
+        '--sampling', default='', help="steps of the learner, such as 1v1a (default: the model's)"
+    )
     collect_libero.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Collect; return 0."""
     if args.benchmark:
-        if args.task or args.undisturbed or args.seed != FIRST_DEMONSTRATION_SEED:
-            raise UserError('--task, --seed and --undisturbed are not for --benchmark libero')
+        own = (args.task, args.undisturbed, args.learner, args.sampling)
+        if any(own) or args.seed != FIRST_DEMONSTRATION_SEED:
+            raise UserError(
+                '--task, --seed, --undisturbed, --learner and --sampling are not for '
+                '--benchmark libero'
+            )
         return collect_libero.run(args)
     if not args.task:
         raise UserError('--task is missing; name a task of this simulator, or a --benchmark')
@@ -58,8 +71,16 @@ def run(args: argparse.Namespace) -> int:
     from flash_wam_ros.collect.collection import CollectionConfig, collect
     from flash_wam_ros.collect.disturbance import DisturbanceConfig
 
-    disturbance = None if args.undisturbed else DisturbanceConfig()
-    config = CollectionConfig(task=args.task, disturbance=disturbance, first_seed=args.seed)
+    if args.sampling and not args.learner:
+        raise UserError(f'--sampling {args.sampling} is that of a --learner; name its folder')
+    calm = args.undisturbed or args.learner  # a learner disturbs enough
+    config = CollectionConfig(
+        task=args.task,
+        disturbance=None if calm else DisturbanceConfig(),
+        first_seed=args.seed,
+        learner=args.learner,
+        sampling=args.sampling,
+    )
     with _progress() as progress, ending_in_order():
         bar = progress.add_task(args.task, total=episodes, failed=0)
         record = collect(

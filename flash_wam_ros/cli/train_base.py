@@ -1,6 +1,7 @@
 """``flash-wam train base``: the untrained model of a preset, with the statistics of datasets."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=2000,
         help='frames of each dataset that the codec is fitted to',
+    )
+    parser.add_argument(
+        '--episodes',
+        type=int,
+        default=sys.maxsize,
+        metavar='N',
+        help='first episodes of each dataset that the statistics are made of (default: all)',
     )
     parser.add_argument('--seed', type=int, default=0, help='of the weights and the frames')
     parser.add_argument(
@@ -95,13 +103,15 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f'{args.out} exists already; give a new folder')
     if args.frames < 2:
         raise UserError(f'--frames {args.frames}: a codec needs at least 2 frames')
+    if args.episodes < 1:
+        raise UserError(f'--episodes {args.episodes}: statistics need at least 1 episode')
     config = preset(args.preset)
     if config.model.context is None:
         raise UserError(f'preset {args.preset!r} is not trained from a base; use g1-tiny')
     console = Console(stderr=True)
     spec = KeyframeSpec(datasets=tuple(str(folder) for folder in args.dataset))
     with console.status('reading the statistics of the actions'):
-        config = with_statistics(config, spec)
+        config = with_statistics(config, spec, args.episodes)
     readers = [open_dataset(folder) for folder in args.dataset]
     if args.start is not None:
         codec, transformer = _taken(args.start, config)

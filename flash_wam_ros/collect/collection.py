@@ -43,11 +43,15 @@ class CollectionConfig:
         task: name of the task.
         disturbance: how the expert is disturbed, None for not at all.
         first_seed: seed of the first attempt; the others count up from it.
+        learner: folder of a model that drives in turns with the expert; '' for none.
+        sampling: how that model is sampled; '' for its own steps.
     """
 
     task: str
     disturbance: DisturbanceConfig | None = field(default_factory=DisturbanceConfig)
     first_seed: int = FIRST_DEMONSTRATION_SEED
+    learner: str = ''
+    sampling: str = ''
 
     def __post_init__(self) -> None:
         """Refuse unknown tasks and seeds that evaluations use."""
@@ -58,6 +62,8 @@ class CollectionConfig:
                 f"seed {self.first_seed} is an evaluation's; demonstrations begin at "
                 f'{FIRST_DEMONSTRATION_SEED}'
             )
+        if self.learner and not Path(self.learner).is_dir():
+            raise UserError(f'{self.learner} is no folder; give the folder of a model')
 
 
 @dataclass(kw_only=True, slots=True)
@@ -117,7 +123,14 @@ def collect(
         work = root / _WORK
         shutil.rmtree(work, ignore_errors=True)
         session = _Session(writer, record, root / RECORD_NAME)
-        job = Job(task=config.task, info=writer.info, folder=work, disturbance=config.disturbance)
+        job = Job(
+            task=config.task,
+            info=writer.info,
+            folder=work,
+            disturbance=config.disturbance,
+            learner=config.learner,
+            sampling=config.sampling,
+        )
         try:
             session.run(job, episodes, workers, report)
         finally:

@@ -1,7 +1,8 @@
 """What a demonstration holds, frame by frame.
 
 Row t of an action is the command in force when frame t + 1 is taken: it leads from frame t to
-frame t + 1. Poses are x y z [m] qw qx qy qz in the pelvis frame.
+frame t + 1. It is to be learned where it is labelled: where the expert drives. Poses are
+x y z [m] qw qx qy qz in the pelvis frame.
 """
 
 from flash_wam_ros.data.lerobot import Feature, VideoSettings, camera, vector
@@ -19,6 +20,7 @@ END_EFFECTOR_KEY = 'observation.end_effector'
 PRIVILEGED_PREFIX, IMAGE_PREFIX = 'observation.privileged.', 'observation.images.'
 EXPERT_KEY, EXECUTED_KEY = 'action.expert', 'action.executed'
 DISTURBANCE_KEY = 'action.disturbance'
+LABELLED_KEY = 'action.labelled'
 _POSE = ('x', 'y', 'z', 'qw', 'qx', 'qy', 'qz')
 
 
@@ -39,5 +41,6 @@ def features(task: str) -> dict[str, Feature]:
         EXPERT_KEY: vector(*joints),
         EXECUTED_KEY: vector(*joints),
         DISTURBANCE_KEY: vector(*joints),
+        LABELLED_KEY: vector('expert'),
         **{f'{IMAGE_PREFIX}{name}': camera(IMAGE_PX, IMAGE_PX) for name in cameras(task)},
     }

@@ -12,10 +12,12 @@ from time import process_time
 from flash_wam_ros.collect import features as keys
 from flash_wam_ros.collect.demonstrator import Demonstration, Demonstrator
 from flash_wam_ros.collect.disturbance import DisturbanceConfig
+from flash_wam_ros.collect.learner import Learner
 from flash_wam_ros.data.lerobot import DatasetInfo, EpisodeRecorder
 from flash_wam_ros.evaluate.lockstep import Lockstep, LockstepConfig
 from flash_wam_ros.evaluate.results import Episode
 from flash_wam_ros.evaluate.runner import g1_controller
+from flash_wam_ros.policy.registry import make_policy
 from flash_wam_ros.safety import ControllerConfig
 from flash_wam_ros.sim.cameras import CameraRenderer
 from flash_wam_ros.sim.experts import make_expert
@@ -36,12 +38,16 @@ class Job:
         info: the dataset that the episodes are meant for.
         folder: where finished episodes are put, one folder each.
         disturbance: how the expert is disturbed, None for not at all.
+        learner: folder of a model that drives in turns with the expert; '' for none.
+        sampling: how that model is sampled; '' for its own steps.
     """
 
     task: str
     info: DatasetInfo
     folder: Path
     disturbance: DisturbanceConfig | None
+    learner: str = ''
+    sampling: str = ''
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +83,9 @@ class Workshop:
         self._job = job
         self._stack = ExitStack()
         world = World(WorldConfig(task=job.task))
-        self.demonstrator = Demonstrator(world, make_expert(job.task), job.disturbance)
+        self.demonstrator = Demonstrator(
+            world, make_expert(job.task), job.disturbance, learner=_learner(job)
+        )
         renderer = CameraRenderer(world, keys.IMAGE_PX, keys.IMAGE_PX)
         cameras = self._stack.enter_context(renderer)
         controller = ControllerConfig(rate_hz=_CONTROL_HZ)
@@ -85,7 +93,7 @@ class Workshop:
             world,
             self.demonstrator,
             # The expert's ways are clear of the body, as its evaluation with clearance shows.
-            lambda: g1_controller(controller, check_clearance=False),
+            lambda: g1_controller(controller, check_clearance=bool(job.learner)),
             cameras,
             LockstepConfig(control_period_s=controller.period_s, linger_s=_LINGER_S),
             witness=self.demonstrator,
@@ -124,6 +132,13 @@ class Workshop:
                     {name: values[frame] for name, values in shown.vectors.items()},
                     {name: pictures[frame] for name, pictures in shown.images.items()},
                 )
+
+
+def _learner(job: Job) -> Learner | None:
+    if not job.learner:
+        return None
+    policy = make_policy('wam', task=job.task, model=job.learner, sampling=job.sampling)
+    return Learner(policy)
 
 
 _workshop: Workshop | None = None

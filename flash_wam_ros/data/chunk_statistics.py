@@ -1,5 +1,6 @@
 """Statistics of joints, and of actions relative to the pose at the start of their chunk."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +22,18 @@ A joint that rests in all demonstrations would else turn the model's noise into 
 """
 
 
-def with_statistics(config: WamConfig, spec: KeyframeSpec) -> WamConfig:
+def with_statistics(config: WamConfig, spec: KeyframeSpec, most: int = sys.maxsize) -> WamConfig:
     """Return ``config`` with statistics of chunk-relative actions, and the spread of joints.
 
     Both targets and executed actions count. Each action of a chunk gets a scale of its own: one
     standard deviation about its mean maps to [-1, 1]. The 1 % and 99 % quantiles of all of them
     together are exact.
+
+    Args:
+        config: the model.
+        spec: the datasets.
+        most: episodes of each dataset that count, its first ones; so that a large dataset does
+            not outvote a small one.
 
     Raises:
         UserError: a dataset lacks a feature, or has another number of joints.
@@ -35,7 +42,7 @@ def with_statistics(config: WamConfig, spec: KeyframeSpec) -> WamConfig:
     span = config.chunk.actions_per_chunk
 
     def offsets() -> Iterator[np.ndarray]:
-        for state, wanted, executed in _episodes(spec, len(used)):
+        for state, wanted, executed in _episodes(spec, len(used), most):
             for values in (wanted, executed):
                 yield from _ahead(values, state, span).swapaxes(0, 1)
 
@@ -43,7 +50,7 @@ def with_statistics(config: WamConfig, spec: KeyframeSpec) -> WamConfig:
     actions = ActionConfig.from_limits(used, low.tolist(), high.tolist())
     whole = (
         _ahead(values, state, span).reshape(len(state), -1)
-        for state, wanted, executed in _episodes(spec, len(used))
+        for state, wanted, executed in _episodes(spec, len(used), most)
         for values in (wanted, executed)
     )
     middle, spread = (column.reshape(span, len(used)) for column in _spread(whole))
@@ -53,17 +60,17 @@ def with_statistics(config: WamConfig, spec: KeyframeSpec) -> WamConfig:
         step_low=_rows(used, middle - spread),
         step_high=_rows(used, middle + spread),
     )
-    mean, std = _spread(state for state, _, _ in _episodes(spec, len(used)))
+    mean, std = _spread(state for state, _, _ in _episodes(spec, len(used), most))
     state = StateConfig(
         mean=tuple(mean.tolist()), std=tuple(np.maximum(std, LEAST_RANGE).tolist())
     )
     return replace(config, actions=actions, state=state if config.state else None)
 
 
-def _episodes(spec: KeyframeSpec, joints: int) -> Iterator[Sequence[np.ndarray]]:
+def _episodes(spec: KeyframeSpec, joints: int, most: int) -> Iterator[Sequence[np.ndarray]]:
     for folder in spec.datasets:
         reader = open_dataset(Path(folder))
-        for episode in range(len(reader)):
+        for episode in range(min(len(reader), most)):
             numbers = read_numbers(reader, spec, episode)
             if numbers.state.shape[1] != joints:
                 raise UserError(

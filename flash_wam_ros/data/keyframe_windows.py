@@ -36,6 +36,7 @@ class KeyframeSpec:
         chunks: chunks a window.
         feature: the actions to be learned: what should have been done.
         executed_feature: what was done; the history.
+        labelled_feature: whether an action is to be learned; all are in a dataset without it.
         state_feature: measured joints.
         last_start_s: how long before an episode's end the last window begins [s].
     """
@@ -44,6 +45,7 @@ class KeyframeSpec:
     chunks: int = 2
     feature: str = 'action.expert'
     executed_feature: str = 'action.executed'
+    labelled_feature: str = 'action.labelled'
     state_feature: str = 'observation.state'
     last_start_s: float = 0.2
 
@@ -59,19 +61,23 @@ class KeyframeSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpisodeNumbers:
-    """The numbers of one episode, (T, J) each."""
+    """The numbers of one episode, (T, J) each; ``labelled`` is (T,)."""
 
     state: np.ndarray
     wanted: np.ndarray
     executed: np.ndarray
+    labelled: np.ndarray
 
 
 def read_numbers(reader: LeRobotReader, spec: KeyframeSpec, episode: int) -> EpisodeNumbers:
     """Return the numbers of an episode; UserError if a feature is missing or damaged."""
     names = [spec.state_feature, spec.feature, spec.executed_feature]
-    vectors = reader.arrays(episode, list(dict.fromkeys(names))).vectors
+    marked = spec.labelled_feature in reader.info.features
+    marks = [spec.labelled_feature] if marked else []
+    vectors = reader.arrays(episode, list(dict.fromkeys(names + marks))).vectors
     state, wanted, executed = (vectors[name].astype(np.float32) for name in names)
-    return EpisodeNumbers(state=state, wanted=wanted, executed=executed)
+    labelled = vectors[marks[0]][:, 0] > 0.5 if marked else np.ones(len(state), bool)
+    return EpisodeNumbers(state=state, wanted=wanted, executed=executed, labelled=labelled)
 
 
 class KeyframeWindows:
@@ -100,11 +106,14 @@ class KeyframeWindows:
         self._layout = ActionLayout(config.actions)
         self._chunk, self._step = config.chunk.frames_per_chunk, config.chunk.actions_per_frame
         margin = round(spec.last_start_s * reader.info.fps)
-        counts = [max(record.length - margin, 1) for record in reader]
-        self._ends = np.cumsum(counts)
         self._numbers: Callable[[int], EpisodeNumbers] = lru_cache(_CACHED_EPISODES)(
             lambda episode: read_numbers(reader, spec, episode)
         )
+        counts = [max(record.length - margin, 1) for record in reader]
+        self._starts = [np.arange(count) for count in counts]
+        if spec.labelled_feature in reader.info.features:
+            self._starts = [self._taught(e, starts) for e, starts in enumerate(self._starts)]
+        self._ends = np.cumsum([len(starts) for starts in self._starts])
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -113,16 +122,20 @@ class KeyframeWindows:
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """Return a window; see windows.py, and ``state`` (S, F)."""
         episode = int(np.searchsorted(self._ends, index, side='right'))
-        first = index - (int(self._ends[episode - 1]) if episode else 0)
+        place = index - (int(self._ends[episode - 1]) if episode else 0)
+        first = int(self._starts[episode][place])
         numbers, frames = self._numbers(episode), self._spec.chunks * self._chunk
         last = len(numbers.state) - 1
         at = np.minimum(first + self._step * np.arange(frames), last)
         blocks = self._blocks(numbers, first, at)
         mask = self._layout.mask_C[:, None, None, None].expand(blocks[0].shape)
+        mask = (
+            mask & torch.from_numpy(numbers.labelled[self._rows(first, frames, last)])[..., None]
+        )
         sample = {
             'latent': self._keyframes.load(episode, at),
             'actions': blocks[0],
-            'actions_mask': mask.clone(),
+            'actions_mask': mask,
             'executed': blocks[1],
             'text_emb': self._text[self._reader.episodes[episode].tasks[0]],
         }
@@ -130,11 +143,23 @@ class KeyframeWindows:
             sample['state'] = self._config.state.normalise(numbers.state[at]).T.contiguous()
         return sample
 
+    def _taught(self, episode: int, starts: np.ndarray) -> np.ndarray:
+        """Return those of ``starts`` whose windows hold something to be learned."""
+        labelled = self._numbers(episode).labelled
+        frames = self._spec.chunks * self._chunk
+        # Block 0 is no action: it lies before the window.
+        rows = [self._rows(first, frames, len(labelled) - 1)[1:] for first in starts]
+        return starts[[bool(labelled[row].any()) for row in rows]]
+
+    def _rows(self, first: int, frames: int, last: int) -> np.ndarray:
+        """Return the (F, N) frames at which the actions of a window begin."""
+        starts = first + self._step * np.arange(-1, frames - 1)
+        return np.asarray((starts[:, None] + np.arange(self._step)).clip(0, last))
+
     def _blocks(self, numbers: EpisodeNumbers, first: int, at: np.ndarray) -> list[Tensor]:
         """Return the (A, F, N, 1) normalised wanted and executed actions; block 0 is zero."""
         last, frames = len(numbers.state) - 1, len(at)
-        starts = first + self._step * np.arange(-1, frames - 1)
-        rows = (starts[:, None] + np.arange(self._step)).clip(0, last)
+        rows = self._rows(first, frames, last)
         anchors = at[np.maximum(np.arange(frames) // self._chunk * self._chunk - 1, 0)]
         origin = numbers.state[anchors][:, None]
         blocks = []

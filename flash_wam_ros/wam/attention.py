@@ -5,6 +5,7 @@ Legend: B batch, L query tokens, S key tokens, T text tokens, D width, h heads, 
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,6 +21,9 @@ class KeyValue(NamedTuple):
 
 def attend(query_BLhK: Tensor, kv: KeyValue, mask: Tensor | None = None) -> Tensor:
     """Return (B, L, D) attention of queries over ``kv``; ``mask`` (L, S) is true where allowed."""
+    if _slow_backwards(query_BLhK):
+        full = KeyValue(kv.key.float(), kv.value.float())
+        return attend(query_BLhK.float(), full, mask).to(query_BLhK.dtype)
     mixed = functional.scaled_dot_product_attention(
         query_BLhK.transpose(1, 2),
         kv.key.transpose(1, 2),
@@ -27,6 +31,14 @@ def attend(query_BLhK: Tensor, kv: KeyValue, mask: Tensor | None = None) -> Tens
         attn_mask=mask,
     )
     return mixed.transpose(1, 2).flatten(2)
+
+
+def _slow_backwards(query: Tensor) -> bool:
+    """Return whether the gradient is better computed in fp32.
+
+    The attention of PyTorch 2.13 takes six times as long backwards in bf16 as in fp32 on a CPU.
+    """
+    return query.dtype is torch.bfloat16 and query.device.type == 'cpu' and query.requires_grad
 
 
 class Attention(nn.Module):

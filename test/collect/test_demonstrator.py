@@ -1,5 +1,7 @@
 """Real episodes of the quickest task, as a collection makes them."""
 
+from pathlib import Path
+
 import mink
 import numpy as np
 import pytest
@@ -22,15 +24,19 @@ BURSTS = DisturbanceConfig(
 )
 # The controller's filter smooths what it sends: it is late by some hundredths of a second.
 LATE_S, NEAR_RAD = 0.07, 0.015
+FASTEST_RAD_S = 1.5
+MODEL = Path('models/g1-tiny/teacher')
 AFTERMATH = 2  # frames in which the filter still lets a burst be seen
 VECTORS = tuple(name for name, feature in keys.features(TASK).items() if not feature.is_camera)
 
 
-def _recorded(folder, disturbance):
+def _recorded(folder, disturbance, task=TASK, **learner):
     info = DatasetInfo(
-        fps=keys.FPS, features=keys.features(TASK), episode_fields=keys.EPISODE_FIELDS
+        fps=keys.FPS, features=keys.features(task), episode_fields=keys.EPISODE_FIELDS
     )
-    workshop = Workshop(Job(task=TASK, info=info, folder=folder, disturbance=disturbance))
+    workshop = Workshop(
+        Job(task=task, info=info, folder=folder, disturbance=disturbance, **learner)
+    )
     try:
         return workshop.attempt(SEED), workshop.demonstrator.demonstration()
     finally:
@@ -45,6 +51,14 @@ def quiet(tmp_path_factory):
 @pytest.fixture(scope='module')
 def disturbed(tmp_path_factory):
     return _recorded(tmp_path_factory.mktemp('disturbed'), BURSTS)
+
+
+@pytest.fixture(scope='module')
+def shared(tmp_path_factory):
+    """An episode that the model which ships and the expert share."""
+    folder = tmp_path_factory.mktemp('shared')
+    model = {'learner': str(MODEL), 'sampling': '1v1a'}
+    return _recorded(folder, None, task='red_bottle', **model)
 
 
 def _apart(shown):
@@ -134,6 +148,28 @@ def test_an_episode_goes_on_a_little_after_its_success(quiet):
     arrived = int(np.argmax(away < away.min() + 0.01))
     held_s = (len(away) - arrived) / keys.FPS
     assert held_s >= 1.2  # half a second makes the success, 0.8 follow
+
+
+def test_only_what_the_expert_does_is_labelled(shared, disturbed):
+    attempt, shown = shared
+    labelled = shown.vectors[keys.LABELLED_KEY][:, 0]
+    assert set(labelled) == {0.0, 1.0}
+    model = labelled == 0.0
+    expert, executed = shown.vectors[keys.EXPERT_KEY], shown.vectors[keys.EXECUTED_KEY]
+    np.testing.assert_array_equal(expert[model], executed[model])
+    assert (expert[~model] != executed[~model]).any()
+    assert disturbed[1].vectors[keys.LABELLED_KEY].all()
+    assert attempt.folder is not None, attempt.reason
+
+
+def test_the_expert_takes_over_without_a_jump(shared):
+    """The first wanted step after a turn of the model is no longer than the arm ever makes."""
+    _, shown = shared
+    labelled = shown.vectors[keys.LABELLED_KEY][:, 0].astype(bool)
+    taken = np.flatnonzero(labelled[1:] & ~labelled[:-1]) + 1
+    assert len(taken)
+    step = shown.vectors[keys.EXPERT_KEY][taken] - shown.vectors[keys.EXECUTED_KEY][taken - 1]
+    assert np.abs(step[:, :14]).max() < FASTEST_RAD_S / keys.FPS
 
 
 def test_both_hands_of_a_two_handed_task_are_filmed():

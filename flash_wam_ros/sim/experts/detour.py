@@ -78,6 +78,11 @@ class DetourScript:
         beside = self.way.obstacle(view)[:2] + self.way.aside_m * left
         return np.array([*beside, self.way.start[2]])
 
+    def resume(self, view: View) -> None:
+        """Gather anew unless the obstacle is passed: the chosen side is kept."""
+        if self.stage is not Stage.REACH and not self._at(view, self._hand(self._beside(view))):
+            self.stage = Stage.GATHER
+
     def _hand(self, tips: np.ndarray) -> mink.SE3:
         """Return the pose of the grasp point that brings the fingertips to (3,) ``tips``."""
         return backed(hold(tips, azimuth(self.side, tips[1]), self.way.pitch_rad), TIP_X_M)

@@ -18,6 +18,7 @@ POINT_S = _STRIDE * SAMPLE_S
 """Time between two points of a plan [s]."""
 _BLEND_S = 0.3
 _REST_RAD_S = 0.05
+_LOOK_S = 0.1
 _STRAYED_RAD = 0.12
 _SAME_M, _SAME_RAD = 0.002, 0.01
 _JAWS_WEIGHT_RAD_M = 10.0  # one finger's full travel counts like half a radian
@@ -92,6 +93,33 @@ class Expert:
                 goals = [(track.q[-1], float(track.jaws_m[-1]))]
                 self._tracks[side] = run_through(track, at, goals)
         return self._commands(asked)
+
+    def take_over(
+        self,
+        q: np.ndarray,
+        dq: np.ndarray,
+        q_sent: np.ndarray,
+        objects: Mapping[str, np.ndarray],
+    ) -> None:
+        """Go on from where somebody else brought the arms; the next plan starts there.
+
+        Args:
+            q: (16,) measured positions on the policy's layout [rad, m].
+            dq: (16,) measured velocities [rad/s, m/s].
+            q_sent: (16,) last sent positions.
+            objects: as :meth:`plan` sees them.
+        """
+        pelvis_torso = _pose(objects[BASE])
+        if not self._tracks:
+            self._begin(q, q_sent, pelvis_torso)
+        for side in SIDES:
+            jaws = _JAWS[side]
+            self._tracks[side] = Track.coasting(q[_ARM[side]], dq[_ARM[side]], float(q_sent[jaws]))
+            self._jaws_before[side] = float(q[jaws] - _LOOK_S * dq[jaws])
+        self._sent = np.tile(q_sent, (len(self._tracks['left'].q), 1))
+        view = self._look(q, q_sent, objects, pelvis_torso, dict.fromkeys(SIDES, False))
+        for script in self._scripts.values():
+            script.resume(view)
 
     def _begin(self, q: np.ndarray, q_sent: np.ndarray, pelvis_torso: mink.SE3) -> None:
         """Start from where the arms are, at rest."""

@@ -19,6 +19,9 @@ _EMPTY_M = 0.003
 _PRESSED_M = 0.0015
 _STILL_M = 0.0006
 _STALLED_LOOKS = 5
+# How a hand that somebody else moved is judged.
+_SLIPPED_M, _CLEAR_M, _OVER_M = 0.03, 0.13, 0.015
+_CLOSING, _LIFTED = 0.8, 0.7
 CLOSED_M = 0.001
 """Travel of a finger of a closed gripper, a little inside its range, lest it be clipped [m]."""
 
@@ -91,10 +94,12 @@ class HandScript:
         self._delivery = delivery
         self._home = home
         self._anchor = self._halfway = home
+        self._foot_m: float | None = None
         self._stalled = 0
 
     def moves(self, view: View) -> list[Move]:
         """Advance as far as ``view`` confirms, and return the moves to make now."""
+        self._remember_foot(view)
         self._stalled = self._stalled + 1 if view.resting[self.side] else 0
         for _ in Phase:
             following = self._following(view)
@@ -102,6 +107,48 @@ class HandScript:
                 break
             self._enter(following, view)
         return self._planned(view)
+
+    def resume(self, view: View) -> None:
+        """Find out where the task stands after somebody else moved the hand."""
+        self._enter(self._found(view, self._remember_foot(view)), view)
+
+    def _found(self, view: View, foot_m: float) -> Phase:
+        """Return the phase that fits what is seen, whatever was done before."""
+        grasp, hand = self._grasp(view), view.hands[self.side]
+        away_m = gap(grasp, hand)[0]
+        if self._holds(view, away_m):
+            return self._holding(view, view.place(self._grip.thing)[2] - foot_m)
+        if view.jaws_sent_m[self.side] < _CLOSING * OPEN_JAWS_M and away_m < _SLIPPED_M:
+            return Phase.CLOSE
+        if self._delivery is not None and self._delivery.satisfied(view):
+            self._anchor = hand
+            return Phase.RETREAT if away_m < _APPROACH_M else Phase.DONE
+        if self._behind(view, loose=2.0):
+            return Phase.REACH
+        return Phase.BACK_OFF if away_m < _CLEAR_M else Phase.APPROACH
+
+    def _holding(self, view: View, height_m: float) -> Phase:
+        """Return the phase of a hand that holds its thing ``height_m`` over its first place."""
+        self._anchor = raised(self._grasp(view), np.array([0.0, 0.0, -height_m]))
+        if self._delivery is None or not self._delivery.allowed(view):
+            return Phase.LIFT
+        away = self._delivery.place(view) - view.place(self._grip.thing)
+        if np.linalg.norm(away[:2]) < _OVER_M:
+            return Phase.LOWER
+        return Phase.CARRY if height_m > _LIFTED * self._grip.lift_m else Phase.LIFT
+
+    def _holds(self, view: View, away_m: float) -> bool:
+        """Return whether the jaws press on something where the thing is."""
+        measured_m, sent_m = view.jaws_m[self.side], view.jaws_sent_m[self.side]
+        pressed = measured_m > _EMPTY_M and sent_m < measured_m - _PRESSED_M
+        still = abs(view.jaws_change_m[self.side]) < _STILL_M
+        return pressed and still and away_m < _SLIPPED_M
+
+    def _remember_foot(self, view: View) -> float:
+        """Return the height at which the thing stood when it was first seen."""
+        if self._foot_m is None:
+            self._foot_m = float(view.place(self._grip.thing)[2])
+        return self._foot_m
 
     def _enter(self, phase: Phase, view: View) -> None:
         if phase is Phase.CLOSE:

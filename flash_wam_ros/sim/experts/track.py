@@ -40,6 +40,21 @@ class Track:
         zeros = np.zeros((_SAMPLES, _DOFS))
         return cls(q=zeros + q, dq=zeros, ddq=zeros, jaws_m=np.full(_SAMPLES, jaws_m))
 
+    @classmethod
+    def coasting(cls, q: np.ndarray, dq: np.ndarray, jaws_m: float) -> 'Track':
+        """Return the track of an arm at (7,) ``q`` that goes on with (7,) ``dq`` for a moment.
+
+        It lasts as long as a plan that follows repeats of it.
+        """
+        dq = np.clip(dq, -_SPEED_RAD_S, _SPEED_RAD_S)
+        sample = np.arange(_SAMPLES)[:, None]
+        return cls(
+            q=q + dq * SAMPLE_S * np.minimum(sample, _COMMITTED),
+            dq=np.where(sample <= _COMMITTED, dq, 0.0),
+            ddq=np.zeros((_SAMPLES, _DOFS)),
+            jaws_m=np.full(_SAMPLES, jaws_m),
+        )
+
 
 def run_through(start: Track, at: int, goals: Sequence[tuple[np.ndarray, float]]) -> Track:
     """Return the motion from sample ``at`` of ``start`` through ``goals``.

@@ -58,3 +58,6 @@ class Script(Protocol):
 
     def moves(self, view: View) -> list[Move]:
         """Advance as far as ``view`` confirms, and return the moves to make now."""
+
+    def resume(self, view: View) -> None:
+        """Find out where the task stands after somebody else moved the hand."""
