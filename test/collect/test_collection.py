@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from waiting import wait_for
 
+from flash_wam_ros.cli.main import main
 from flash_wam_ros.collect import features as keys
 from flash_wam_ros.collect.collection import RECORD_NAME, CollectionConfig, Record, collect
 from flash_wam_ros.collect.disturbance import DisturbanceConfig
@@ -141,6 +142,15 @@ def test_a_damaged_record_is_named(tmp_path):
     (tmp_path / RECORD_NAME).write_text('[]')
     with pytest.raises(UserError, match='is not the record of a collection'):
         collect(CollectionConfig(task=TASK), tmp_path, 3, 1, _silent)
+
+
+def test_a_learner_that_is_not_there_is_refused(tmp_path, capsys):
+    words = ['collect', '--task', TASK, '--out', str(tmp_path / 'set')]
+    assert main([*words, '--learner', str(tmp_path / 'none')]) == 2
+    assert 'none is no folder; give the folder of a model' in capsys.readouterr().err
+    assert main([*words, '--sampling', '1v1a']) == 2
+    assert '--sampling 1v1a is that of a --learner' in capsys.readouterr().err
+    assert not (tmp_path / 'set').exists()
 
 
 def test_the_command_refuses_bad_input_in_one_line(tmp_path):

@@ -17,6 +17,8 @@ from flash_wam_ros.cli.main import main
 from flash_wam_ros.cli.train_base import fitted_codec
 from flash_wam_ros.collect.collection import CollectionConfig, collect
 from flash_wam_ros.core import Observation, UserError
+from flash_wam_ros.data.chunk_statistics import with_statistics
+from flash_wam_ros.data.keyframe_windows import KeyframeSpec, read_numbers
 from flash_wam_ros.data.lerobot import open_dataset
 from flash_wam_ros.distill.sight import places
 from flash_wam_ros.policy.protocol import SentCommands
@@ -46,6 +48,15 @@ def base(dataset) -> Path:
     folder = dataset.parent / 'base'
     assert main(['train', 'base', str(dataset), '--out', str(folder), '--frames', '50']) == 0
     return folder
+
+
+def test_statistics_of_the_first_episodes_are_theirs_alone(dataset) -> None:
+    spec, config = KeyframeSpec(datasets=(str(dataset),)), preset('g1-tiny')
+    first, both = with_statistics(config, spec, 1), with_statistics(config, spec)
+    state = read_numbers(open_dataset(dataset), spec, 0).state
+    np.testing.assert_allclose(first.state.mean, state.mean(0), atol=1e-5)
+    assert first.state != both.state
+    assert first.actions != both.actions
 
 
 def teacher_words(out: Path, base: Path, dataset: Path, steps: int) -> list[str]:
