@@ -244,6 +244,8 @@ class WamConfig:
             (Fast-WAM), which the weights must have been trained for.
         acts_blind: whether the weights were trained to act without imagination too.
         state: normalisation of the joint positions that the network reads; None if it reads none.
+        temperature: size of the noise that the actions start from: 1 draws from all that was
+            demonstrated, 0 always takes what lies in the middle.
     """
 
     model: ModelConfig
@@ -257,9 +259,12 @@ class WamConfig:
     imagination: bool = True
     acts_blind: bool = False
     state: StateConfig | None = None
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit each other."""
+        if not 0 <= self.temperature <= 1:
+            raise UserError(f'temperature {self.temperature} outside [0, 1]')
         if self.video_head not in VIDEO_HEADS:
             raise UserError(
                 f'unknown video_head {self.video_head!r}; '
@@ -348,5 +353,6 @@ class WamConfig:
             'video_head': self.video_head,
             'imagination': self.imagination,
             'acts_blind': self.acts_blind,
+            'temperature': self.temperature,
         }
         return values if self.state is None else {**values, 'state': self.state.to_dict()}

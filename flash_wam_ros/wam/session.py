@@ -203,7 +203,8 @@ class WamSession:
 
         Args:
             noise_video: (1, C, F, H, W) noise; None draws it.
-            noise_action: (1, A, F, N) noise; None draws it, after the video's.
+            noise_action: (1, A, F, N) noise; None draws it, after the video's, and scales it by
+                the temperature.
 
         Raises:
             UserError: wrong shapes, nothing observed yet, actions that are not finite.
@@ -221,6 +222,8 @@ class WamSession:
             (1, config.model.action_dim, frames, config.chunk.actions_per_frame),
             'noise_action',
         )
+        if noise_action is None:
+            action = action * config.temperature
         before = self.plan.passes
         with self._guarded():
             imagined: Imagined = self.plan.imagine(video, action)

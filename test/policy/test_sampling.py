@@ -25,6 +25,14 @@ def test_extras_choose_the_function_and_the_guidance() -> None:
     assert Sampling.parse('1v1a+euler').applied(config).video_head == 'x0'
 
 
+def test_extras_choose_the_temperature() -> None:
+    config = Sampling.parse('1v1a+t0.5').applied(preset('g1-tiny'))
+    assert config.temperature == 0.5
+    assert Sampling.parse('1v1a').applied(config).temperature == 0.5
+    with pytest.raises(UserError, match=r'temperature 1.5 outside \[0, 1\]'):
+        Sampling.parse('1v1a+t1.5').applied(config)
+
+
 def test_no_video_steps_turn_imagination_off() -> None:
     assert not Sampling.parse('0v2a').applied(preset('g1-tiny')).imagination
 

@@ -51,6 +51,17 @@ def test_a_chunk_takes_as_many_passes_as_action_steps(steps: int) -> None:
     assert [chunk.passes for chunk in chunks] == [steps] * 6
 
 
+def test_without_temperature_no_chance_is_left() -> None:
+    def chunk(temperature: float, seed: int) -> torch.Tensor:
+        config = replace(off(), temperature=temperature)
+        session = WamSession(random_model(), config, seed=seed)
+        return play(session, Episode(config), rounds(2))[1].actions
+
+    assert torch.equal(chunk(0.0, 7), chunk(0.0, 8))
+    apart = [float((chunk(t, 7) - chunk(t, 8)).norm()) for t in (0.5, 1.0)]
+    assert 0 < apart[0] < apart[1]
+
+
 def test_the_latents_stand_still() -> None:
     config, calls = off(), rounds(2)
     episode = Episode(config)
