@@ -8,8 +8,6 @@ from flash_wam_ros.wam.config import GuidanceConfig, WamConfig
 
 _EXTRA = r'\+(trained|euler|[gt]\d+(\.\d+)?)'
 _FORM = re.compile(rf'(?P<video>\d+)v(?P<action>\d+)a(?P<extras>({_EXTRA})*)')
-    r'(?P<video>\d+)v(?P<action>\d+)a(?P<extras>(\+(trained|euler|[gt]\d+(\.\d+)?))*)'
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
