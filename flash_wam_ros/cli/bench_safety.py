@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-from rich.table import Table
 
+from flash_wam_ros.cli.drilling import replace_section
 from flash_wam_ros.core import UserError
 
 if TYPE_CHECKING:
+    from flash_wam_ros.evaluate.fuzz_run import FuzzSetting
     from flash_wam_ros.evaluate.motion_check import Findings
 
 HELP = 'shake the safety controller with hostile commands; an independent checker counts'
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--processes', type=int, default=1, help='processes that share the work')
     parser.add_argument('--json', type=Path, help='keep the figures here; taken up again if there')
+    parser.add_argument('--page', type=Path, help='page whose section of this bench is replaced')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,16 +45,35 @@ def run(args: argparse.Namespace) -> int:
         bar = progress.add_task('commands', total=args.commands)
         for found in shake(setting, args.json, args.processes):
             progress.update(bar, completed=min(found.commands, args.commands))
-    console.print(_table(found))
+    lines = page(setting, found)
+    print('\n'.join(lines))
+    if args.page:
+        replace_section(args.page, 'fuzz_clearance' if args.clearance else 'fuzz', lines)
+    return 1 if found.violations else 0
+
+
+def page(setting: 'FuzzSetting', found: 'Findings') -> list[str]:
+    """Return the section of the page of drills."""
+    words = f'flash-wam bench safety --commands {setting.commands}'
+    words += f' --seed {setting.seed}' if setting.seed else ''
+    words += ' --clearance' if setting.clearance else ''
     broken = sum(found.violations.values())
-    console.print(f'{found.commands} commands, {broken} violations')
-    return 1 if broken else 0
-
-
-def _table(found: 'Findings') -> Table:
-    table = Table('limit', 'violations', 'largest share of what is allowed')
+    rows = []
     for name in sorted({*found.worst, *found.violations}):
         share = found.worst.get(name)
-        words = '' if share is None else f'{share:.6f}'
-        table.add_row(name, str(found.violations.get(name, 0)), words)
-    return table
+        told = '' if share is None else f'{share:.6f}'
+        rows.append(f'| {name} | {found.violations.get(name, 0)} | {told} |')
+    lines = [
+        '## Hostile commands' + (' near the body' if setting.clearance else ''),
+        '',
+        f'`{words}`, in lock step, so that it gives the same figures on every machine.',
+        '',
+        '| limit | violations | largest share of what is allowed |',
+        '|---|---|---|',
+        *rows,
+        '',
+        f'{found.commands:,} commands, {broken} violations. "Sent" is what the bytes carry.',
+    ]
+    if found.trials:
+        lines += ['', f'Broken in the trials {", ".join(map(str, found.trials))}.']
+    return lines

@@ -45,10 +45,15 @@ def finish(
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(figures, indent=1) + '\n')
     if args.page:
-        text = args.page.read_text(encoding='utf-8') if args.page.exists() else _head()
-        args.page.write_text(replaced(text, name, lines), encoding='utf-8')
-        say(f'wrote {args.page}')
+        replace_section(args.page, name, lines)
     return code
+
+
+def replace_section(page: Path, name: str, lines: Sequence[str]) -> None:
+    """Replace the section of drill ``name`` in the file ``page``, which is begun if missing."""
+    text = page.read_text(encoding='utf-8') if page.exists() else _head()
+    page.write_text(replaced(text, name, lines), encoding='utf-8')
+    say(f'wrote {page}')
 
 
 def replaced(text: str, name: str, lines: Sequence[str]) -> str:

@@ -68,7 +68,10 @@ def run(setting: FuzzSetting, path: Path | None, processes: int) -> Iterator[Fin
 def _one(job: tuple[bool, int, int]) -> Findings:
     clearance, seed, number = job
     kind = 'controller' if number % _CONTROLLER_EVERY == 0 else 'filter'
-    return _fuzzer(clearance).trial('clearance' if clearance else kind, seed, number)
+    found = _fuzzer(clearance).trial('clearance' if clearance else kind, seed, number)
+    if found.violations:
+        found.trials.append(number)
+    return found
 
 
 @lru_cache(maxsize=2)
@@ -87,6 +90,7 @@ def _plain(found: Findings) -> dict[str, object]:
         'commands': found.commands,
         'violations': dict(found.violations),
         'worst': found.worst,
+        'trials': found.trials,
     }
 
 
@@ -99,6 +103,7 @@ def _taken_up(setting: FuzzSetting, path: Path | None) -> tuple[int, Findings]:
         same = {**kept['setting'], 'commands': setting.commands} == asdict(setting)
         found.commands, found.worst = int(kept['commands']), dict(kept['worst'])
         found.violations.update(kept['violations'])
+        found.trials += kept.get('trials', [])
         done = int(kept['done'])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f'{path} is no run of this benchmark ({error}); name another') from None

@@ -58,11 +58,13 @@ class Findings:
         commands: how many commands were looked at.
         violations: broken limit -> how often.
         worst: quantity -> its largest share of what is allowed.
+        trials: numbers of the trials in which a limit was broken, where there were trials.
     """
 
     commands: int = 0
     violations: 'Counter[str]' = field(default_factory=Counter)
     worst: dict[str, float] = field(default_factory=dict)
+    trials: list[int] = field(default_factory=list)
 
     def see(self, name: str, share: np.ndarray) -> None:
         """Take shares of what is allowed; above 1, or not a number, is a violation."""
@@ -79,6 +81,7 @@ class Findings:
         """Take the findings of another trail."""
         self.commands += other.commands
         self.violations.update(other.violations)
+        self.trials += other.trials
         for name, share in other.worst.items():
             self.worst[name] = max(self.worst.get(name, 0.0), share)
 
