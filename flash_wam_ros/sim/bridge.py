@@ -17,9 +17,24 @@ from flash_wam_ros.robots.sdk.dds import Participant
 from flash_wam_ros.robots.sdk.dex1 import Dex1CmdFrame, Dex1StateFrame
 from flash_wam_ros.robots.sdk.g1_port import ARM_SDK_TOPIC, LOW_CMD_TOPIC, LOW_STATE_TOPIC
 from flash_wam_ros.robots.sdk.grippers import SIDES
-from flash_wam_ros.robots.sdk.idl import LOW_CMD, LOW_STATE, MOTOR_CMDS, MOTOR_STATES
+from flash_wam_ros.robots.sdk.idl import (
+    API_REQUEST,
+    API_RESPONSE,
+    LOW_CMD,
+    LOW_STATE,
+    MOTOR_CMDS,
+    MOTOR_STATES,
+)
 from flash_wam_ros.robots.sdk.lowcmd import LowCmdFrame
 from flash_wam_ros.robots.sdk.lowstate import LowStateFrame
+from flash_wam_ros.robots.sdk.motion_service import (
+    GET_FSM_ID,
+    NOT_IMPLEMENTED,
+    REQUEST_TOPIC,
+    RESPONSE_TOPIC,
+    asked_in,
+    response,
+)
 from flash_wam_ros.sim.onboard import MODE_MACHINE, LowCommand, OnboardController
 
 GRIPPER_EVERY = 2
@@ -72,6 +87,8 @@ class SdkBridge:
             make_writer(f'rt/dex1/{side}/state', MOTOR_STATES) for side in SIDES
         ]
         self._gripper_readers = [make_reader(f'rt/dex1/{side}/cmd', MOTOR_CMDS) for side in SIDES]
+        self._call_reader = make_reader(REQUEST_TOPIC, API_REQUEST, depth=_DEPTH)
+        self._answer_writer = make_writer(RESPONSE_TOPIC, API_RESPONSE)
         self._state_frame = LowStateFrame()
         self._state_frame.mode_machine = MODE_MACHINE
         modes = np.zeros(len(self._state_frame.motors), np.uint8)
@@ -89,6 +106,8 @@ class SdkBridge:
         for slot, reader in enumerate(self._gripper_readers):
             for data in reader.take():
                 self._hear_gripper(slot, data)
+        for data in self._call_reader.take():
+            self._answer(data)
 
     def _hear(self, data: bytes, obey: Callable[[LowCmdFrame], None]) -> None:
         try:
@@ -108,6 +127,18 @@ class SdkBridge:
             self._onboard.wrong_crc()
             return
         self._onboard.gripper_command(slot, float(finger_m_from_dex1_rad(angle_rad)))
+
+    def _answer(self, data: bytes) -> None:
+        """Answer a call to the motion service; it tells its FSM and does nothing else."""
+        asked = asked_in(data)
+        if asked is None:
+            return
+        number, call = asked
+        known = call == GET_FSM_ID
+        status, text = (
+            (0, f'{{"data":{self._onboard.fsm_id}}}') if known else (NOT_IMPLEMENTED, '')
+        )
+        self._answer_writer.write(response(number, call, status, text))
 
     def publish(self, state: RobotState, accelerometer: np.ndarray) -> None:
         """Send ``state`` as lowstate, and the grippers' every ``GRIPPER_EVERY``-th time.

@@ -18,6 +18,8 @@ from flash_wam_ros.sim.motors import MotorTargets
 SILENCE = ('hold', 'timeout')
 MODE_MACHINE = 5
 """The kind of robot that a 29 DoF G1 reports in its lowstate."""
+STANDING_FSM = 500
+"""State of the motion service of a G1 that stands by itself."""
 DAMPING_KD = 2.0
 """Damping of every joint after low-level commands fell silent [Nms/rad]; assumed."""
 _ARMS = slice(FIRST_ARM_SDK, NUM_BODY)
@@ -84,12 +86,14 @@ class OnboardController:
 
     Attributes:
         counters: commands obeyed and refused.
+        fsm_id: what the motion service tells when it is asked; it changes nothing else.
     """
 
     def __init__(self, config: OnboardConfig | None = None) -> None:
         """Start holding the zero pose; call `reset` with the robot's own."""
         self.config = OnboardConfig() if config is None else config
         self.counters = OnboardCounters()
+        self.fsm_id = STANDING_FSM
         self._hold_q = np.zeros(NUM_BODY)
         self._gripper_q = np.zeros(2)
         self._arm: RobotCommand | None = None

@@ -39,10 +39,11 @@ class Robot:
     """A robot without physics on the SDK's topics, in a thread of this process."""
 
     def __init__(self, domain):
-        self.bridge = SdkBridge(
-            onboard := OnboardController(OnboardConfig()), domain=domain, interface='lo'
+        self.onboard = OnboardController(OnboardConfig())
+        self.bridge = SdkBridge(self.onboard, domain=domain, interface='lo')
+        self.loop = RealTimeLoop(
+            MirrorWorld(), self.onboard, self.bridge, timestep_s=_ROBOT_STEP_S
         )
-        self.loop = RealTimeLoop(MirrorWorld(), onboard, self.bridge, timestep_s=_ROBOT_STEP_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self.loop.run, args=(self._stop,))
         self._thread.start()

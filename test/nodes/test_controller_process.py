@@ -11,6 +11,7 @@ from waiting import wait_for
 
 from flash_wam_ros.robots.sdk.dds import Participant
 from flash_wam_ros.robots.sdk.idl import LOW_CMD
+from flash_wam_ros.sim.onboard import STANDING_FSM
 
 
 @pytest.fixture
@@ -103,6 +104,25 @@ def test_a_robot_that_falls_silent_is_released(stack):
     assert 'STOPPED' in controller.log
     wait_for(lambda: sink.weights[-1] == 0.0, 'weight zero')
     assert_released(sink.weights)
+
+
+def test_a_robot_that_goes_to_damp_is_sent_nothing_more_until_it_stands_again(stack):
+    robot, sink, _, operator = stack
+    operator.enable()
+    operator.wait('HOLDING')
+    robot.onboard.fsm_id = 1
+    assert 'damp' in operator.wait('DISARMED')
+    answer = operator.ask('enable', data=True)
+    assert not answer.success
+    assert 'damp' in answer.message
+    sent = len(sink.rows)
+    robot.onboard.fsm_id = STANDING_FSM
+    operator.enable()
+    wait_for(lambda: len(sink.rows) > sent, 'commands again')
+    # The first one after the silence starts from nothing; before it, none had a falling weight.
+    weights = sink.weights
+    assert weights[sent - 1] == 1.0
+    assert weights[sent] < 0.1
 
 
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGSTOP])

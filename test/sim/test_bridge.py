@@ -16,12 +16,14 @@ from flash_wam_ros.robots.sdk.dds import Participant
 from flash_wam_ros.robots.sdk.idl import LOW_CMD, LOW_STATE, MOTOR_CMDS
 from flash_wam_ros.robots.sdk.lowcmd import LowCmdFrame
 from flash_wam_ros.robots.sdk.lowstate import LowStateFrame
+from flash_wam_ros.robots.sdk.motion_service import NOT_IMPLEMENTED
 from flash_wam_ros.sim.bridge import SdkBridge, rpy_from_quaternion
 from flash_wam_ros.sim.motors import MotorTargets
-from flash_wam_ros.sim.onboard import MODE_MACHINE, OnboardController
+from flash_wam_ros.sim.onboard import MODE_MACHINE, STANDING_FSM, OnboardController
 from flash_wam_ros.sim.realtime import RealTimeLoop
 
 STOCK = Path(__file__).with_name('stock_sdk_peer.py')
+STOCK_CLIENT = Path(__file__).with_name('stock_loco_client.py')
 QUATERNION = np.array([0.5, 0.1, -0.7, 0.5]) / np.linalg.norm([0.5, 0.1, -0.7, 0.5])
 
 FORCE = np.array([0.5, -0.25, 9.5])
@@ -128,6 +130,16 @@ def test_the_unmodified_sdk_reads_our_state_and_commands_our_arm(sdk_domain):
     assert onboard.counters.crc_errors == heard['wrong_crc_sent']
     np.testing.assert_allclose(world.motors.q[15:29], 0.125, atol=1e-6)
     np.testing.assert_allclose(world.motors.gripper_q[0], 2.7 * METRES_PER_RAD, rtol=1e-6)
+
+
+def test_the_unmodified_sdk_asks_our_motion_service_which_obeys_nothing(rig, sdk_domain):
+    words = [sys.executable, str(STOCK_CLIENT), str(sdk_domain)]
+    peer = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: peer.poll() is not None or rig.bridge.poll(0.0), 'the end', 60.0)
+    told = json.loads(peer.communicate()[0].splitlines()[-1])
+    assert (told['code'], json.loads(told['data'])) == (0, {'data': STANDING_FSM})
+    assert told['damp'] == NOT_IMPLEMENTED
+    assert rig.onboard.fsm_id == STANDING_FSM
 
 
 def test_a_command_with_a_wrong_crc_is_refused_and_counted(rig):

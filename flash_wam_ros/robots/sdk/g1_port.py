@@ -16,6 +16,7 @@ from flash_wam_ros.robots.sdk.grippers import Dex1Grippers, Grippers, NoGrippers
 from flash_wam_ros.robots.sdk.idl import LOW_CMD, LOW_STATE
 from flash_wam_ros.robots.sdk.lowcmd import LowCmdFrame
 from flash_wam_ros.robots.sdk.lowstate import LowStateFrame
+from flash_wam_ros.robots.sdk.motion_service import MotionService
 
 LOW_STATE_TOPIC = 'rt/lowstate'
 ARM_SDK_TOPIC = 'rt/arm_sdk'
@@ -26,6 +27,8 @@ _ARMS = slice(FIRST_ARM_SDK, NUM_BODY)
 
 class G1Port:
     """RobotPort over the Unitree SDK: reads rt/lowstate, writes rt/arm_sdk and the grippers.
+
+    It asks the motion service for its FSM ten times a second.
 
     `read` is to be called once a control tick: a state's arrival is noticed then.
     """
@@ -62,6 +65,7 @@ class G1Port:
         self._writer = self._participant.writer(ARM_SDK_TOPIC, LOW_CMD, mark=self._mark)
         self._rivals = self._participant.reader(ARM_SDK_TOPIC, LOW_CMD, own=False)
         self._grippers = _grippers(grippers, self._participant, dex3_left_order)
+        self._motion = MotionService(self._participant)
         self._command = LowCmdFrame()
         self._modes = np.zeros(len(self._command.motors), np.uint8)
         self._modes[_ARMS] = 1
@@ -75,6 +79,7 @@ class G1Port:
         if self._closed:
             return self._state
         self._grippers.poll()
+        self._motion.poll(time.monotonic_ns())
         samples = self._reader.take()
         if samples:
             self._accept(samples[-1], time.monotonic_ns())
@@ -120,6 +125,7 @@ class G1Port:
             motor_error=frame.motor_states[:NUM_BODY].astype(np.int64),
             crc_errors=self._crc_errors,
             remote=frame.remote,
+            fsm_id=self._motion.fsm_id,
         )
 
     def write(self, command: RobotCommand) -> None:

@@ -18,6 +18,8 @@ HAND_CMD = 'unitree_hg.HandCmd_'
 HAND_STATE = 'unitree_hg.HandState_'
 MOTOR_CMDS = 'unitree_go.MotorCmds_'
 MOTOR_STATES = 'unitree_go.MotorStates_'
+API_REQUEST = 'unitree_api.Request_'
+API_RESPONSE = 'unitree_api.Response_'
 
 
 def sdk_type(name: str) -> Any:
