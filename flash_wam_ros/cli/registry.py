@@ -38,6 +38,9 @@ COMMANDS: dict[str, Entry] = {
         'flash_wam_ros.cli.bench_safety',
         'shake the safety controller with hostile commands; count what it violates',
     ),
+    'bench filter': Entry(
+        'flash_wam_ros.cli.bench_filter', 'time single steps of the trajectory filter'
+    ),
     'bench recorder': Entry(
         'flash_wam_ros.cli.bench_recorder',
         'time the recorder: three cameras and fast joint states, and what gets lost',
