@@ -19,9 +19,11 @@ EXAMPLE = (
 _CARD = 'README.md'
 _MEGA = 1e6
 _ABOUT = """\
-A world-action model for the simulated Unitree G1: a teacher of many steps and the student that
-`{recipe}` distilled from it to one step a modality. Weights are kept in float16 and run in
-float32. Written by `flash-wam ship`."""
+A world-action model for the simulated Unitree G1: a teacher of many steps and {student}. Weights
+are kept in float16 and run in float32. Written by `flash-wam ship`."""
+_DISTILLED = 'the student that\n`{recipe}` distilled from it to one step a modality'
+_PLAIN = 'as student the same\nweights in fewer steps'
+_SAMPLED = 'The student is sampled by `{sampling}`: steps, and temperature where it is not 1.'
 _SETTINGS = """\
 All settings stand in `teacher/run.yaml` and `student/run.yaml`; `flash-wam reproduce g1-tiny`
 names every command."""
@@ -40,19 +42,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--datasets', type=Path, nargs='+', required=True, help='what they were trained on'
     )
+    parser.add_argument(
+        '--sampling', default='', help="steps of the student, such as 1v1a+t0 (default: its run's)"
+    )
     parser.add_argument('--out', type=Path, required=True, help='the new folder')
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the folder; return 0."""
+    from flash_wam_ros.policy.sampling import Sampling
+    from flash_wam_ros.wam.pipeline import load_config, store_config
     from flash_wam_ros.wam.shipping import store_half, write_manifest
 
+    sampling = Sampling.parse(args.sampling) if args.sampling else None
     if args.out.exists():
         raise UserError(f'{args.out} exists already; remove it or give another folder')
     card = _card(args)
     for name, folder in (('teacher', args.teacher), ('student', args.student)):
         store_half(folder / 'model', args.out / name)
         shutil.copy(folder / 'run.yaml', args.out / name / 'run.yaml')
+    if sampling is not None:
+        student = args.out / 'student'
+        store_config(student, sampling.applied(load_config(student)))
     shutil.copytree(args.records, args.out / 'records')
     (args.out / _CARD).write_text(card, encoding='utf-8')
     size = write_manifest(args.out)
@@ -72,14 +83,16 @@ def _card(args: argparse.Namespace) -> str:
         command='flash-wam ship',
     )
     runs = {'teacher': _run(args.teacher), 'student': _run(args.student)}
-    recipe = runs['student']['recipe']['name']
+    recipe = (runs['student'].get('recipe') or {}).get('name', '')
+    student = _DISTILLED.format(recipe=recipe) if recipe else _PLAIN
     data = ['| dataset | demonstrations | failures left out | first seed |', '|---|---|---|---|']
     data += [_dataset(folder) for folder in args.datasets]
     training = ['| | steps | windows a step | learning rate | seed |', '|---|---|---|---|---|']
     training += [_row(name, values) for name, values in runs.items()]
     sections = [
         f'# {args.out.name}',
-        _ABOUT.format(recipe=recipe),
+        _ABOUT.format(student=student),
+        _SAMPLED.format(sampling=args.sampling) if args.sampling else '',
         '## Data',
         '\n'.join(data),
         '## Training',
@@ -88,7 +101,7 @@ def _card(args: argparse.Namespace) -> str:
         page.section_successes(),
         _LIMITS,
     ]
-    return '\n\n'.join(sections) + '\n'
+    return '\n\n'.join(section for section in sections if section) + '\n'
 
 
 def _run(folder: Path) -> dict[str, Any]:

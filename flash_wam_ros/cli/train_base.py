@@ -27,6 +27,9 @@ from flash_wam_ros.wam.transformer import WorldActionTransformer
 HELP = 'make the model that a training starts from: codec, statistics, random weights'
 EXAMPLE = 'flash-wam train base datasets/red_bottle --preset g1-tiny --out runs/base'
 
+_OVERLAP_S = 0.1
+"""From picture to chunk on the two cores that it is trained on: the arms need not wait."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -124,7 +127,9 @@ def run(args: argparse.Namespace) -> int:
     fps = {reader.info.fps for reader in readers}
     if len(fps) != 1:
         raise UserError(f'the datasets have {sorted(fps)} frames a second; use one rate')
-    WamPolicySettings(action_rate_hz=fps.pop(), action_space='relative').save(args.out)
+    WamPolicySettings(
+        action_rate_hz=fps.pop(), action_space='relative', overlap_s=_OVERLAP_S
+    ).save(args.out)
     size = sum(p.numel() for p in transformer.parameters())
     begun = 'untrained' if args.start is None else f'from {args.start}'
     Console().print(f'{size:,} parameters, {begun}, in {args.out}', markup=False)

@@ -203,15 +203,20 @@ def save_pipeline(
     Raises:
         UserError: the folder exists, or the parts do not fit each other.
     """
-    values = config.to_dict()
-    del values['model']
     with replaced_folder(folder, overwrite=overwrite) as new:
         save_transformer(new / TRANSFORMER, transformer)
         if codec is not None:
             codec.save(new / VAE)
         if text is not None:
             text.save(new)
-        write_json(new / WAM_NAME, values)
+        store_config(new, config)
+
+
+def store_config(folder: Path, config: WamConfig) -> None:
+    """Write all of ``config`` but the shape of the network, which stands with the weights."""
+    values = config.to_dict()
+    del values['model']
+    write_json(folder / WAM_NAME, values)
 
 
 def _wam_config(values: Mapping[str, Any], model: ModelConfig) -> WamConfig:

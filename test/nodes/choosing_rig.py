@@ -25,7 +25,9 @@ class Stack:
     """Simulator, controller, policy and dashboard; no cameras, which nobody needs here."""
 
     def __init__(self, folder, domain):
-        config = BringupConfig(cameras='none', dashboard=True, dashboard_port=0, domain=domain)
+        config = BringupConfig(
+            policy='expert', cameras='none', dashboard=True, dashboard_port=0, domain=domain
+        )
         chosen = [
             dataclasses.replace(p, parameters={**p.parameters, **_PAGE})
             if p.name == 'dashboard'

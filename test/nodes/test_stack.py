@@ -31,7 +31,7 @@ class Demo:
         self.folder = folder
         self.lines = []
         command = [sys.executable, '-m', 'flash_wam_ros.cli.main', 'demo', '--no-dashboard']
-        command += ['--record', str(folder)]
+        command += ['--policy', 'expert', '--record', str(folder)]
         self.handle = subprocess.Popen(
             [*command, '--domain', str(domain), *arguments],
             stdout=subprocess.PIPE,
@@ -131,6 +131,7 @@ def test_the_running_graph_is_the_interface_and_every_pair_of_ends_is_compatible
     ros_context, lease_domain, tmp_path
 ):
     config = BringupConfig(
+        policy='expert',
         operator=True,
         judge=False,
         probe_s=600.0,

@@ -1,0 +1,65 @@
+"""What ships says what it is and runs as it was told to."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flash_wam_ros.cli.main import main
+from flash_wam_ros.wam.pipeline import load_config
+from flash_wam_ros.wam.shipping import check_manifest
+
+MODEL = Path('models/g1-tiny/teacher')
+RECORDS = Path('models/g1-tiny/records')
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a folder with two runs, a dataset and evaluations."""
+    for name, recipe in (('teacher', None), ('flash_wam', {'name': 'flash_wam'})):
+        run = tmp_path / name
+        shutil.copytree(MODEL, run / 'model')
+        values = yaml.safe_load((MODEL / 'run.yaml').read_text())
+        (run / 'run.yaml').write_text(yaml.safe_dump({**values, 'recipe': recipe}))
+    (tmp_path / 'data').mkdir()
+    facts = {'episodes': 7, 'failures': {'100003': 'fell'}, 'config': {'first_seed': 100000}}
+    (tmp_path / 'data' / 'collection.json').write_text(json.dumps(facts))
+    return tmp_path
+
+
+def _shipped(made, student, *extras):
+    out = made / 'out'
+    words = ['--teacher', made / 'teacher', '--student', made / student, '--records', RECORDS]
+    words += ['--datasets', made / 'data', '--out', out, *extras]
+    assert main(['ship', *map(str, words)]) == 0
+    return out
+
+
+def test_the_student_is_sampled_as_told_and_the_teacher_as_trained(made):
+    out = _shipped(made, 'flash_wam', '--sampling', '1v1a+t0')
+    check_manifest(out)
+    student, teacher = load_config(out / 'student'), load_config(out / 'teacher')
+    assert (student.video.steps, student.action.steps, student.temperature) == (1, 1, 0.0)
+    assert teacher == load_config(MODEL)
+
+
+def test_the_card_tells_recipe_data_and_figures(made):
+    card = (_shipped(made, 'flash_wam') / 'README.md').read_text()
+    assert '`flash_wam` distilled' in card
+    assert '| data | 7 | 1 | 100000 |' in card
+    assert 'Wilson interval' in card
+
+
+def test_a_student_that_nobody_distilled_is_called_so(made):
+    card = (_shipped(made, 'teacher', '--sampling', '1v1a') / 'README.md').read_text()
+    assert 'distilled' not in card
+    assert 'the same\nweights in fewer steps' in card
+
+
+def test_nothing_is_written_over(made, capsys):
+    (made / 'out').mkdir()
+    words = ['ship', '--teacher', 'a', '--student', 'b', '--records', 'c', '--datasets', 'd']
+    assert main([*words, '--out', str(made / 'out')]) == 2
+    assert 'exists already' in capsys.readouterr().err
