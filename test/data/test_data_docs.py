@@ -15,7 +15,8 @@ PAGE = Path(__file__).parents[2] / 'docs/data.md'
 
 
 def blocks(language):
-    return re.findall(rf'^```{language}\n(.*?)^```', PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    page = PAGE.read_text().replace('\\\n', ' ')  # a command may take several lines
+    return re.findall(rf'^```{language}\n(.*?)^```', page, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.slow
