@@ -15,4 +15,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Distil."""
-    return run_training(args, 'recipe')
+    return run_training(args, ('recipe',))

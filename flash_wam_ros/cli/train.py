@@ -15,4 +15,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train."""
-    return run_training(args, 'teacher')
+    return run_training(args, ('look', 'teacher'))

@@ -24,16 +24,18 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_training(args: argparse.Namespace, section: str) -> int:
-    """Run or resume what the configuration says; ``section`` names what it must contain."""
+def run_training(args: argparse.Namespace, sections: tuple[str, ...]) -> int:
+    """Run or resume what the configuration says; it must contain one of ``sections``."""
     from flash_wam_ros.distill.train.config import from_tables, overridden, read_tables
     from flash_wam_ros.distill.train.run import execute
     from flash_wam_ros.distill.train.stepper import StepRecord
 
     config = from_tables(overridden(read_tables(args.config), args.overrides))
-    if getattr(config, section) is None:
-        other = 'flash-wam distill' if section == 'teacher' else 'flash-wam train'
-        raise UserError(f'{args.config} has no {section} section; did you mean {other}?')
+    if all(getattr(config, section) is None for section in sections):
+        other = 'flash-wam distill' if 'teacher' in sections else 'flash-wam train'
+        raise UserError(
+            f'{args.config} has no {" or ".join(sections)} section; did you mean {other}?'
+        )
     console = Console(stderr=True)
     columns = (
         TextColumn('{task.description}'),

@@ -113,7 +113,7 @@ class Demonstrator:
         replan_s: float = 0.4,
         learner: Learner | None = None,
     ) -> None:
-        self.cameras = keys.cameras(world.config.task)
+        self.cameras = keys.CAMERAS
         self.replan_s = replan_s
         self._world = world
         self._expert = expert

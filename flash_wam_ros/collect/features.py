@@ -24,9 +24,8 @@ LABELLED_KEY = 'action.labelled'
 _POSE = ('x', 'y', 'z', 'qw', 'qx', 'qy', 'qz')
 
 
-def cameras(task: str) -> tuple[str, ...]:
-    """Return the cameras that are recorded: the head's and those of the hands with work."""
-    return ('head', *(f'{side}_wrist' for side in TASKS[task].sides))
+CAMERAS = ('head', 'left_wrist', 'right_wrist')
+"""All are recorded, whichever hand has work: one model looks at all tasks through the same."""
 
 
 def features(task: str) -> dict[str, Feature]:
@@ -42,5 +41,5 @@ def features(task: str) -> dict[str, Feature]:
         EXECUTED_KEY: vector(*joints),
         DISTURBANCE_KEY: vector(*joints),
         LABELLED_KEY: vector('expert'),
-        **{f'{IMAGE_PREFIX}{name}': camera(IMAGE_PX, IMAGE_PX) for name in cameras(task)},
+        **{f'{IMAGE_PREFIX}{name}': camera(IMAGE_PX, IMAGE_PX) for name in CAMERAS},
     }

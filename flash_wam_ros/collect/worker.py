@@ -23,8 +23,9 @@ from flash_wam_ros.sim.cameras import CameraRenderer
 from flash_wam_ros.sim.experts import make_expert
 from flash_wam_ros.sim.world import World, WorldConfig
 
-# Half the robot's rate: the same motion, as the filter knows its step, at half the cost.
-_CONTROL_HZ = 125.0
+# Less than half the robot's rate: the same motion, as the filter knows its step, at half the cost;
+# frames fall on ticks.
+_CONTROL_HZ = 100.0
 # A model is to learn that a task once done stays done.
 _LINGER_S = 0.8
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from flash_wam_ros.core import UserError
 from flash_wam_ros.data.keyframes import Keyframes, encode_keyframes
 from flash_wam_ros.data.lerobot import LeRobotReader, open_dataset
+from flash_wam_ros.data.places import read_places
 from flash_wam_ros.wam.actions import ActionLayout
 from flash_wam_ros.wam.codec import VideoCodec
 from flash_wam_ros.wam.config import WamConfig
@@ -39,6 +40,7 @@ class KeyframeSpec:
         labelled_feature: whether an action is to be learned; all are in a dataset without it.
         state_feature: measured joints.
         last_start_s: how long before an episode's end the last window begins [s].
+        places: whether windows also tell where the things are.
     """
 
     datasets: tuple[str, ...]
@@ -48,6 +50,7 @@ class KeyframeSpec:
     labelled_feature: str = 'action.labelled'
     state_feature: str = 'observation.state'
     last_start_s: float = 0.2
+    places: bool = False
 
     def __post_init__(self) -> None:
         """Refuse no datasets and counts below one."""
@@ -61,12 +64,13 @@ class KeyframeSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpisodeNumbers:
-    """The numbers of one episode, (T, J) each; ``labelled`` is (T,)."""
+    """The numbers of one episode, (T, J) each; ``labelled`` is (T,), ``places`` (T, P) or None."""
 
     state: np.ndarray
     wanted: np.ndarray
     executed: np.ndarray
     labelled: np.ndarray
+    places: np.ndarray | None
 
 
 def read_numbers(reader: LeRobotReader, spec: KeyframeSpec, episode: int) -> EpisodeNumbers:
@@ -77,7 +81,10 @@ def read_numbers(reader: LeRobotReader, spec: KeyframeSpec, episode: int) -> Epi
     vectors = reader.arrays(episode, list(dict.fromkeys(names + marks))).vectors
     state, wanted, executed = (vectors[name].astype(np.float32) for name in names)
     labelled = vectors[marks[0]][:, 0] > 0.5 if marked else np.ones(len(state), bool)
-    return EpisodeNumbers(state=state, wanted=wanted, executed=executed, labelled=labelled)
+    places = read_places(reader, episode) if spec.places else None
+    return EpisodeNumbers(
+        state=state, wanted=wanted, executed=executed, labelled=labelled, places=places
+    )
 
 
 class KeyframeWindows:
@@ -139,6 +146,8 @@ class KeyframeWindows:
             'executed': blocks[1],
             'text_emb': self._text[self._reader.episodes[episode].tasks[0]],
         }
+        if numbers.places is not None:
+            sample['places'] = torch.from_numpy(numbers.places[at])
         if self._config.state is not None:
             sample['state'] = self._config.state.normalise(numbers.state[at]).T.contiguous()
         return sample

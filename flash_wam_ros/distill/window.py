@@ -28,6 +28,8 @@ class CleanBatch:
             None where a data set records only one of the two.
         state: normalised joints measured with each latent frame, (B, S, F); None where the
             network reads none.
+        places: where the things were with each latent frame, (B, F, P) [m], NaN for none; None
+            where nobody asks.
     """
 
     latent: Tensor
@@ -36,6 +38,7 @@ class CleanBatch:
     text_emb: Tensor
     executed: Tensor | None = None
     state: Tensor | None = None
+    places: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.latent.ndim != 5 or self.actions.ndim != 5:

@@ -292,6 +292,12 @@ class WamConfig:
                 f'the model reads {reads} joint positions, the configuration normalises {given}; '
                 'use the state section of this model'
             )
+        for view in self.model.context.views if self.model.context else ():
+            if view[0] + view[2] > self.latent_hw[0] or view[1] + view[3] > self.latent_hw[1]:
+                raise UserError(
+                    f'context: view {view} (top, left, height, width) leaves the canvas of '
+                    f'{self.latent_hw} latents; use the boxes of its cameras'
+                )
         for name, size, patch in zip(
             ('height', 'width'), self.latent_hw, self.model.patch_size[1:], strict=True
         ):

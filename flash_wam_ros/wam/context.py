@@ -5,7 +5,7 @@ faster when the newest observation reaches every noisy token directly:
 
 - a convolutional *stem* reads the newest latents under the instruction: its features are scaled
   and shifted by the goal (FiLM, Perez et al. 2018), and goal-specific spatial softmaxes give
-  key points (Levine et al. 2016);
+  key points (Levine et al. 2016) in the view of each camera;
 - the *measured joints* and the key points go to every noisy token, the features of a place to the
   noisy video tokens of that place;
 - the *copy path* adds (1 + a(t)) x - (1 + b(t)) z to the video velocity, where z is the newest
@@ -14,7 +14,8 @@ faster when the newest observation reaches every noisy token directly:
 ``ModelConfig.context`` switches it on; the published network has none.
 
 Legend: B batch, C latent channels, F frames, H W latent canvas, h w token grid, D width, T text
-tokens, E text channels, S state channels, A action channels, N actions a frame, K key points.
+tokens, E text channels, S state channels, A action channels, N actions a frame, V views, K key
+points of all views.
 """
 
 from typing import NamedTuple
@@ -63,14 +64,16 @@ class _Stem(nn.Module):
     def __init__(self, config: ContextConfig, channels: int, patch: int, width: int) -> None:
         super().__init__()
         inner, fine = config.stem_channels, config.upsample
-        self.fine, self.patch, self.keypoints = fine, patch, config.keypoints
+        self.fine, self.patch, self.views = fine, patch, config.views
+        points = points_of(config)
+        self.keypoints = points
         self.lift = nn.Conv2d(channels, inner // 2 * fine**2, 1)
         self.local = nn.Conv2d(inner // 2, inner, 3, padding=1)
         self.goal_conv = nn.Conv2d(inner, inner, 3, padding=1)
         self.film = nn.Linear(_GOAL_CHANNELS, 2 * inner)
-        self.point_map = nn.Conv2d(inner, config.keypoints, 1)
-        self.goal_points = nn.Linear(_GOAL_CHANNELS, config.keypoints * inner)
-        self.sharpness = nn.Parameter(torch.full((config.keypoints,), _SHARPNESS))
+        self.point_map = nn.Conv2d(inner, points, 1)
+        self.goal_points = nn.Linear(_GOAL_CHANNELS, points * inner)
+        self.sharpness = nn.Parameter(torch.full((points,), _SHARPNESS))
         self.coarse = nn.Conv2d(inner, inner, fine, stride=fine)
         self.places = nn.Linear(inner * patch**2, width)
 
@@ -85,18 +88,49 @@ class _Stem(nn.Module):
         return self.places(grid.flatten(2).transpose(1, 2)), points
 
     def _points(self, x_BIHW: Tensor, goal_BG: Tensor) -> Tensor:
-        """Return where each key point is in [-1, 1]^2, and how sure it is."""
-        flat = x_BIHW.flatten(2)
+        """Return where each key point is in [-1, 1]^2 of its view, and how sure it is."""
         filters = self.goal_points(goal_BG).unflatten(1, (self.keypoints, -1))
-        strength = self.point_map(x_BIHW).flatten(2) + filters @ flat
-        share = (strength * self.sharpness[:, None]).softmax(-1)
-        rows, columns = (
-            torch.linspace(-1, 1, size, device=flat.device, dtype=flat.dtype)
-            for size in x_BIHW.shape[-2:]
+        strength = self.point_map(x_BIHW) + (filters @ x_BIHW.flatten(2)).unflatten(
+            2, x_BIHW.shape[-2:]
         )
-        y = (share.unflatten(2, (len(rows), -1)).sum(3) * rows).sum(2)
-        x = (share.unflatten(2, (len(rows), -1)).sum(2) * columns).sum(2)
-        return torch.cat([2 * x, 2 * y, (share * strength).sum(2)], 1)
+        views = self._views(strength)
+        found = [
+            _softmax_place(part, sharp)
+            for part, sharp in zip(views, self.sharpness.chunk(len(views)), strict=True)
+        ]
+        x, y, sure = (torch.cat(parts, 1) for parts in zip(*found, strict=True))
+        return torch.cat([2 * x, 2 * y, sure], 1)
+
+    def _views(self, strength_BKHW: Tensor) -> list[Tensor]:
+        """Return (B, K/V, h, w) of each view: its key points in its part of the canvas."""
+        if not self.views:
+            return [strength_BKHW]
+        parts = strength_BKHW.chunk(len(self.views), 1)
+        return [
+            part[
+                ...,
+                top * self.fine : (top + height) * self.fine,
+                left * self.fine : (left + width) * self.fine,
+            ]
+            for part, (top, left, height, width) in zip(parts, self.views, strict=True)
+        ]
+
+
+def points_of(config: ContextConfig) -> int:
+    """Return K, the key points of all views."""
+    return config.keypoints * max(len(config.views), 1)
+
+
+def _softmax_place(strength_BKhw: Tensor, sharpness_K: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return (B, K) columns and rows in [-1, 1], and mean strengths, of spatial softmaxes."""
+    flat = strength_BKhw.flatten(2)
+    share = (flat * sharpness_K[:, None]).softmax(-1)
+    rows, columns = (
+        torch.linspace(-1, 1, size, device=flat.device, dtype=flat.dtype)
+        for size in strength_BKhw.shape[-2:]
+    )
+    grid = share.unflatten(2, strength_BKhw.shape[-2:])
+    return (grid.sum(2) * columns).sum(2), (grid.sum(3) * rows).sum(2), (share * flat).sum(2)
 
 
 class ObservationContext(nn.Module):
@@ -127,7 +161,7 @@ class ObservationContext(nn.Module):
         self.config, self.freq_dim = config, freq_dim
         self.goal = nn.Linear(text_dim, _GOAL_CHANNELS)
         self.stem = _Stem(config, channels, patch, width)
-        inputs = _GOAL_CHANNELS + 3 * config.keypoints + config.state_dim
+        inputs = _GOAL_CHANNELS + 3 * points_of(config) + config.state_dim
         self.summary = nn.Sequential(
             nn.Linear(inputs, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
         )

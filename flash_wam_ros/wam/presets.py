@@ -156,7 +156,11 @@ _TASKS: Mapping[str, _Task] = {
         action=ScheduleConfig(steps=10, shift=1.0),
         chunk=ChunkConfig(frames_per_chunk=2, actions_per_frame=4, attn_window=4),
         canvas=CanvasConfig(
-            layout='single', cameras=('head',), height=128, width=128, spatial_factor=8
+            layout='t_shape',
+            cameras=('head', 'left_wrist', 'right_wrist'),
+            height=128,
+            width=128,
+            spatial_factor=8,
         ),
         guidance=GuidanceConfig(),
         size='g1-tiny',
@@ -199,7 +203,7 @@ def preset(name: str, size: str = '') -> WamConfig:
     size = size or task.size
     if size not in SIZES:
         raise UserError(f'unknown model size {size!r}; {did_you_mean(size, SIZES)}')
-    model = SIZES[size]
+    model = _with_views(SIZES[size], task.canvas)
     return WamConfig(
         model=model,
         video=task.video,
@@ -210,6 +214,14 @@ def preset(name: str, size: str = '') -> WamConfig:
         guidance=task.guidance,
         state=task.state if model.context else None,
     )
+
+
+def _with_views(model: ModelConfig, canvas: CanvasConfig) -> ModelConfig:
+    """Return ``model`` with a view of its context for each camera of the canvas, if several."""
+    if model.context is None or len(canvas.cameras) == 1:
+        return model
+    views = tuple(canvas.box(camera) for camera in canvas.cameras)
+    return replace(model, context=replace(model.context, views=views))
 
 
 def few_steps(config: WamConfig, video_steps: int, action_steps: int) -> WamConfig:

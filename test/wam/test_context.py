@@ -145,6 +145,57 @@ def test_words_joints_and_the_newest_look_each_change_the_actions() -> None:
         assert (changed - base).abs().max() > 1e-3
 
 
+def seen_points(
+    views: tuple[tuple[int, int, int, int], ...], latents: torch.Tensor
+) -> torch.Tensor:
+    """Return (3, V, K/V) x, y and strength of the key points of one look."""
+    context = replace(CONTEXT, views=views)
+    model = random_model(config=replace(MODEL, context=context))
+    goal = torch.linspace(-1, 1, 64)[None]
+    with torch.no_grad():
+        points = model.context.stem(latents, goal)[1]
+    return points.reshape(3, max(len(views), 1), -1)
+
+
+def test_each_camera_has_key_points_of_its_own() -> None:
+    """A change well inside one view moves the key points of that view and of no other."""
+    views = ((0, 0, 8, 8), (0, 8, 8, 8))
+    latents = torch.randn(1, MODEL.in_channels, 8, 16, generator=torch.Generator().manual_seed(1))
+    changed = latents.clone()
+    changed[..., 12:14] += 1.0
+    before, after = seen_points(views, latents), seen_points(views, changed)
+    torch.testing.assert_close(before[:, 0], after[:, 0], atol=0.0, rtol=0.0)
+    assert (before[:, 1] - after[:, 1]).abs().min() > 1e-6
+
+
+def test_a_view_of_the_whole_canvas_is_the_canvas() -> None:
+    latents = torch.randn(1, MODEL.in_channels, 8, 16, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(
+        seen_points((), latents), seen_points(((0, 0, 8, 16),), latents), atol=0.0, rtol=0.0
+    )
+
+
+@pytest.mark.parametrize('view', [(-1, 0, 2, 2), (0, 0, 0, 2), (0, -2, 2, 2), (0, 0, 2, 0)])
+def test_a_view_that_is_nowhere_is_refused(view: tuple[int, int, int, int]) -> None:
+    with pytest.raises(UserError, match='context: view'):
+        ContextConfig(views=(view,))
+
+
+@pytest.mark.parametrize('name', ['g1-tiny', 'g1-base'])
+def test_the_g1_sees_with_a_view_for_each_camera(name: str) -> None:
+    config = preset(name)
+    boxes = tuple(config.canvas.box(camera) for camera in config.canvas.cameras)
+    assert config.model.context is not None
+    assert config.model.context.views == boxes
+
+
+def test_a_view_beyond_the_canvas_is_refused() -> None:
+    config = told_config(rows=2, columns=2)
+    context = replace(CONTEXT, views=((0, 0, 2, 2), (0, 2, 2, 3)))
+    with pytest.raises(UserError, match=r'view \(0, 2, 2, 3\)'):
+        replace(config, model=replace(config.model, context=context))
+
+
 def test_padding_of_the_words_does_not_matter() -> None:
     config = told_config()
     model, episode = random_model(config=config.model), Episode(config)

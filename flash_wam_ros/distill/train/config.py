@@ -10,6 +10,7 @@ import yaml
 from flash_wam_ros.core import UserError, did_you_mean
 from flash_wam_ros.data.keyframe_windows import KeyframeSpec
 from flash_wam_ros.data.windows import WindowSpec
+from flash_wam_ros.distill.look import LookConfig
 from flash_wam_ros.distill.noising import Draws, LevelConfig
 from flash_wam_ros.distill.objective import OptimiserConfig
 from flash_wam_ros.distill.recipes import make_recipe
@@ -131,8 +132,9 @@ class RunConfig:
         data: the windows.
         loop: steps and batches.
         optimiser: AdamW.
-        teacher: how a teacher is trained; None for a distillation.
-        recipe: ``name``, ``values`` and options of a recipe; None for a teacher.
+        look: how a network is trained to look before it acts; None for all other runs.
+        teacher: how a teacher is trained; None for all other runs.
+        recipe: ``name``, ``values`` and options of a recipe; None for all but a distillation.
         draws: how noise levels are drawn (see LevelConfig).
     """
 
@@ -141,13 +143,20 @@ class RunConfig:
     loop: LoopConfig
     optimiser: OptimiserConfig
     data: DataConfig = field(default_factory=DataConfig)
+    look: LookConfig | None = None
     teacher: TeacherConfig | None = None
     recipe: Mapping[str, Any] | None = None
     draws: Draws = 'published'
 
     def __post_init__(self) -> None:
-        if (self.teacher is None) == (self.recipe is None):
-            raise UserError('a run has either a teacher (train) or a recipe (distill) section')
+        if sum(part is not None for part in (self.look, self.teacher, self.recipe)) != 1:
+            raise UserError(
+                'a run has one section of look (train), teacher (train) and recipe (distill)'
+            )
+        if self.look is not None and (self.loop.picture_every or self.loop.error_steps):
+            raise UserError('look imagines nothing; set loop.picture_every=0 loop.error_steps=0')
+        if self.look is not None and self.loop.dtype != 'fp32':
+            raise UserError(f'look runs in fp32, not in {self.loop.dtype}; set loop.dtype=fp32')
         LevelConfig(draws=self.draws)
         if self.data.keyframes is not None and not self.start.checkpoint:
             raise UserError(
@@ -187,6 +196,7 @@ _SECTIONS = {
     'loop': lambda v: from_strict_dict(LoopConfig, v, 'loop'),
     'optimiser': lambda v: from_strict_dict(OptimiserConfig, v, 'optimiser'),
     'data': _data,
+    'look': lambda v: from_strict_dict(LookConfig, v, 'look'),
     'teacher': _teacher,
 }
 

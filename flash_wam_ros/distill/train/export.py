@@ -44,7 +44,11 @@ def export_model(run: Path, objective: Objective, wam: WamConfig, config: RunCon
         wam = replace(wam, model=replace(wam.model, target_time=takes_target(average)))
         with torch.device('meta'):
             transformer = WorldActionTransformer(wam.model)
-        weights = {key.removeprefix(_PREFIX): value for key, value in state.items()}
+        weights = {
+            key.removeprefix(_PREFIX): value
+            for key, value in state.items()
+            if key.startswith(_PREFIX)
+        }
         transformer.load_state_dict(weights, assign=True)
         if config.teacher is not None:
             wam = replace(wam, acts_blind=config.teacher.imagination_dropout > 0)

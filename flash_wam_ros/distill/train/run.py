@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from flash_wam_ros.core import UserError
+from flash_wam_ros.distill.look import LookObjective
 from flash_wam_ros.distill.noising import LevelConfig, noised
 from flash_wam_ros.distill.objective import Objective
 from flash_wam_ros.distill.one_step import Functions, one_step_errors, write_errors
@@ -93,9 +94,11 @@ def run_levels(config: RunConfig, wam: WamConfig) -> LevelConfig:
 
 
 def make_objective(
-    config: RunConfig, wam: WamConfig, network: nn.Module, empty_text: Tensor
+    config: RunConfig, wam: WamConfig, network: WamNetwork, empty_text: Tensor
 ) -> Objective:
-    """Return the objective of a run's teacher or recipe section."""
+    """Return the objective of a run's look, teacher or recipe section."""
+    if config.look is not None:
+        return LookObjective(config.look, network)
     levels = run_levels(config, wam)
     if config.teacher is not None:
         return TeacherObjective(config.teacher, network, levels, empty_text)
