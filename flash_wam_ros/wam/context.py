@@ -89,31 +89,23 @@ class _Stem(nn.Module):
 
     def _points(self, x_BIHW: Tensor, goal_BG: Tensor) -> Tensor:
         """Return where each key point is in [-1, 1]^2 of its view, and how sure it is."""
+        views = self._views(x_BIHW)
         filters = self.goal_points(goal_BG).unflatten(1, (self.keypoints, -1))
-        strength = self.point_map(x_BIHW) + (filters @ x_BIHW.flatten(2)).unflatten(
-            2, x_BIHW.shape[-2:]
-        )
-        views = self._views(strength)
+        filters = filters + self.point_map.weight.flatten(1)
+        parts = (part.chunk(len(views)) for part in (self.point_map.bias, self.sharpness))
         found = [
-            _softmax_place(part, sharp)
-            for part, sharp in zip(views, self.sharpness.chunk(len(views)), strict=True)
+            _softmax_places(*part)
+            for part in zip(views, filters.chunk(len(views), 1), *parts, strict=True)
         ]
-        x, y, sure = (torch.cat(parts, 1) for parts in zip(*found, strict=True))
+        x, y, sure = (torch.cat(part, 1) for part in zip(*found, strict=True))
         return torch.cat([2 * x, 2 * y, sure], 1)
 
-    def _views(self, strength_BKHW: Tensor) -> list[Tensor]:
-        """Return (B, K/V, h, w) of each view: its key points in its part of the canvas."""
+    def _views(self, x_BIHW: Tensor) -> list[Tensor]:
+        """Return the part (B, I, h, w) of each view."""
         if not self.views:
-            return [strength_BKHW]
-        parts = strength_BKHW.chunk(len(self.views), 1)
-        return [
-            part[
-                ...,
-                top * self.fine : (top + height) * self.fine,
-                left * self.fine : (left + width) * self.fine,
-            ]
-            for part, (top, left, height, width) in zip(parts, self.views, strict=True)
-        ]
+            return [x_BIHW]
+        boxes = [[self.fine * edge for edge in view] for view in self.views]
+        return [x_BIHW[..., t : t + h, left : left + w] for t, left, h, w in boxes]
 
 
 def points_of(config: ContextConfig) -> int:
@@ -121,16 +113,20 @@ def points_of(config: ContextConfig) -> int:
     return config.keypoints * max(len(config.views), 1)
 
 
-def _softmax_place(strength_BKhw: Tensor, sharpness_K: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _softmax_places(
+    x_BIhw: Tensor, filters_BKI: Tensor, bias_K: Tensor | None, sharpness_K: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return (B, K) columns and rows in [-1, 1], and mean strengths, of spatial softmaxes."""
-    flat = strength_BKhw.flatten(2)
-    share = (flat * sharpness_K[:, None]).softmax(-1)
+    strength = filters_BKI @ x_BIhw.flatten(2)
+    if bias_K is not None:
+        strength = strength + bias_K[:, None]
+    share = (strength * sharpness_K[:, None]).softmax(-1)
     rows, columns = (
-        torch.linspace(-1, 1, size, device=flat.device, dtype=flat.dtype)
-        for size in strength_BKhw.shape[-2:]
+        torch.linspace(-1, 1, size, device=x_BIhw.device, dtype=x_BIhw.dtype)
+        for size in x_BIhw.shape[-2:]
     )
-    grid = share.unflatten(2, strength_BKhw.shape[-2:])
-    return (grid.sum(2) * columns).sum(2), (grid.sum(3) * rows).sum(2), (share * flat).sum(2)
+    grid = share.unflatten(2, x_BIhw.shape[-2:])
+    return (grid.sum(2) * columns).sum(2), (grid.sum(3) * rows).sum(2), (share * strength).sum(2)
 
 
 class ObservationContext(nn.Module):
