@@ -25,7 +25,7 @@ from typing import Protocol
 
 import numpy as np
 
-from flash_wam_ros.safety.limits import Limits, top_velocity
+from flash_wam_ros.safety.limits import Limits
 from flash_wam_ros.safety.points import SIDES, Places
 
 # Share of the limit that is asked for; a guard that has to brake asks for less for a while.
@@ -67,12 +67,11 @@ class SpeedGuard:
         self.names = points.names
         self._points = points
         self._reach = points.reach
-        self._limits = limits
         self._bend = _bend(points).reshape(-1, len(limits))
         self._of_side = [points.side == index for index in range(len(SIDES))]
         self._joints = [points.joint_side == index for index in range(len(SIDES))]
         self._share = [_SHARE] * len(SIDES)
-        self._here: tuple[np.ndarray, Places] | None = None
+        self._here: tuple[bytes, Places] | None = None
         self._lengths: np.ndarray | None = None
         self.asked_m_s = np.zeros(len(points.names))
 
@@ -81,25 +80,25 @@ class SpeedGuard:
 
         Args:
             q: (J,) commanded positions.
-            demand: (J,) signed velocities that the joints would take.
+            demand: (J,) speeds that the joints would take, either way.
         """
         self.asked_m_s[:] = 0.0
-        amount = np.abs(demand)
-        if (self._reach @ amount).max() <= min(self._share) * self.limit_m_s:
+        if (self._reach @ demand).max() <= min(self._share) * self.limit_m_s:
             return None
-        asked = self._levers(q) @ amount
+        asked = self._levers(q) @ demand
         allowed = np.full(len(demand), np.inf)
         for index, (points, joints) in enumerate(zip(self._of_side, self._joints, strict=True)):
-            share = self._share[index] * self.limit_m_s / max(1e-12, float(asked[points].max()))
+            share = self._share[index] * self.limit_m_s / max(1e-12, *asked[points].tolist())
             if share < 1.0:
-                allowed[joints] = share * amount[joints] + _CREEP_RAD_S
+                allowed[joints] = share * demand[joints] + _CREEP_RAD_S
                 self.asked_m_s[points] = asked[points]
         return allowed
 
     def allows(
         self,
         before: np.ndarray,
-        state: tuple[np.ndarray, np.ndarray, np.ndarray],
+        q: np.ndarray,
+        fastest: np.ndarray,
         spread: np.ndarray,
         dt_s: float,
     ) -> np.ndarray | None:
@@ -107,33 +106,38 @@ class SpeedGuard:
 
         Args:
             before: (J,) commanded positions now.
-            state: (J,) positions, velocities and accelerations of the new state.
+            q: (J,) positions of the new state.
+            fastest: (J,) larger of the speed there and of that once its acceleration is undone.
             spread: (J,) how far each joint moves at most while it brakes from there.
             dt_s: time between the two.
 
         Returns:
             (J,) whether each may, None if all may.
         """
-        q, dq, ddq = state
-        fastest = np.maximum(np.abs(dq), np.abs(top_velocity(self._limits, dq, ddq)))
         most = np.maximum(fastest, np.abs(q - before) / dt_s)
         if (self._reach @ most).max() <= self.limit_m_s:
-            self._share = [min(_SHARE, share + _MORE_PER_STEP) for share in self._share]
+            self._ask_more()
             return None
         start = self._places(before).position
         speed = _lengths(self._places(q).position - start) / dt_s
         grown = self._levers(q) + (self._bend @ spread).reshape(self._reach.shape)
         braking = np.minimum(grown, self._reach) @ fastest
         speed = np.maximum(speed, braking)
-        return self._judge(speed, ~(speed <= self.limit_m_s + _ROUNDING_M_S))
+        within = speed <= self.limit_m_s + _ROUNDING_M_S
+        if within.all():
+            self._ask_more()
+            return None
+        return self._judge(speed, ~within)
 
-    def _judge(self, speed: np.ndarray, over: np.ndarray) -> np.ndarray | None:
+    def _ask_more(self) -> None:
+        """Ask for a little more again, up to the usual share."""
+        self._share = [min(_SHARE, share + _MORE_PER_STEP) for share in self._share]
+
+    def _judge(self, speed: np.ndarray, over: np.ndarray) -> np.ndarray:
         """Return (J,) which joints may go on where the points ``over`` (P,) are too fast."""
-        allowed = None
+        allowed = np.ones(len(self._joints[0]), bool)
         for index, points in enumerate(self._of_side):
-            if over[points].any():
-                if allowed is None:
-                    allowed = np.ones(len(self._joints[index]), bool)
+            if any(over[points].tolist()):
                 allowed[self._joints[index]] = False
                 self.asked_m_s[points] = speed[points]
                 self._share[index] = max(_LEAST, self._share[index] * _LESS)
@@ -142,8 +146,9 @@ class SpeedGuard:
         return allowed
 
     def _places(self, q: np.ndarray) -> Places:
-        if self._here is None or not (self._here[0] is q or np.array_equal(self._here[0], q)):
-            self._here = (q.copy(), self._points(q))
+        key = q.tobytes()
+        if self._here is None or self._here[0] != key:
+            self._here = (key, self._points(q))
             self._lengths = None
         return self._here[1]
 

@@ -31,8 +31,8 @@ from ruckig import (
 from flash_wam_ros.safety.cartesian import SpeedGuard
 from flash_wam_ros.safety.limits import (
     Limits,
+    SpeedWithin,
     resting_way,
-    speed_within,
     stopping_distance,
     top_velocity,
 )
@@ -42,8 +42,7 @@ _ROUNDING = 1e-9
 # Speed that a soft zone leaves a joint in any case, so that it arrives [rad/s].
 _CREEP = 1e-3
 # What rounding leaves of a motion that has come to rest [rad/s, rad/s^2].
-_STILL_RAD_S = 1e-12
-_STILL_RAD_S2 = 1e-9
+_STILL = np.array([[1e-12], [1e-9]])
 # Shares of a stop that are left where its path is looked at.
 _LEFT = (2 / 3, 1 / 3, 0.0)
 
@@ -78,6 +77,10 @@ class TrajectoryFilter:
         self.limits = limits
         self.guard = guard
         self._soft = limits.soft
+        # Within the room before a limit, and within the whole way.
+        self._speed_within = SpeedWithin(limits, np.array([2 * self._soft, np.zeros(size)]))
+        # No soft zone, no speed that it would leave.
+        self._creep = np.where(self._soft > 0, _CREEP, np.inf)
         self._down = limits.down
         self._otg = Ruckig(size)
         self._plan = Trajectory(size)
@@ -106,6 +109,9 @@ class TrajectoryFilter:
         self.q = q.astype(float)
         self._lower = np.minimum(self.limits.lower, self.q)
         self._upper = np.maximum(self.limits.upper, self.q)
+        self._widened = bool(
+            (self._lower < self.limits.lower).any() or (self._upper > self.limits.upper).any()
+        )
         self.rest()
 
     def rest(self) -> None:
@@ -204,35 +210,46 @@ class TrajectoryFilter:
             return
         before = self.q
         wanted = np.array(self._plan.at_time(dt_s))
-        fallback = np.array(self._stop.at_time(self._stop_age_s + dt_s))
-        self._try(known, wanted, fallback)
+        self._try(known, wanted, dt_s)
+        self._see_stop()
         inside = self._stops_inside()
         free = known & inside
         if not inside.all():
-            self._try(free, wanted, fallback)
+            self._try(free, wanted, dt_s)
+            self._see_stop()
         if self.guard is not None:
-            state = (self.q, self.dq, self.ddq)
-            calm = self.guard.allows(before, state, self._spread(), dt_s)
+            fastest = np.maximum(np.abs(self.dq), np.abs(self._top))
+            calm = self.guard.allows(before, self.q, fastest, self._spread(), dt_s)
             if calm is not None:
                 free = free & calm
-                self._try(free, wanted, fallback)
+                self._try(free, wanted, dt_s)
         if judge is not None:
             for alone in (judge.alone, np.zeros(len(free), bool)):
                 if judge(_path(self._stop_next, 0.0), lambda: self.stop_path):
                     break
                 free = free & alone
-                self._try(free, wanted, fallback)
+                self._try(free, wanted, dt_s)
                 if not free.any():
                     break
         self._stop, self._stop_next = self._stop_next, self._stop
         self._stop_age_s = 0.0
         self.braked = ~inside
-        self._tighten()
+        if self._widened:
+            self._tighten()
 
-    def _try(self, free: np.ndarray, wanted: np.ndarray, fallback: np.ndarray) -> None:
-        """Go to the ``wanted`` state where ``free``, else to ``fallback``; plan the stop there."""
-        self._set(np.where(free, wanted, fallback))
+    def _try(self, free: np.ndarray, wanted: np.ndarray, dt_s: float) -> None:
+        """Go to the ``wanted`` (3, J) state where ``free``, else on to rest; plan the stop there.
+
+        The stop that is known stays, so that another state may be tried.
+        """
+        if not free.all():
+            wanted = np.where(free, wanted, self._stop.at_time(self._stop_age_s + dt_s))
+        self._set(wanted)
         self._plan_stop(self._stop_next)
+
+    def _see_stop(self) -> None:
+        """Look at the stop that was planned last: where it leads, and from which speed."""
+        self._top = top_velocity(self.limits, self.dq, self.ddq)
         extrema = self._stop_next.position_extrema
         self._lowest = np.array([bound.min for bound in extrema])
         self._highest = np.array([bound.max for bound in extrema])
@@ -267,16 +284,15 @@ class TrajectoryFilter:
         if velocity is not None:
             up, down = np.minimum(up, velocity), np.minimum(down, velocity)
         way = aim - self.q
-        room = np.where(way < 0, self.q - self._lower, self._upper - self.q)
-        calm = np.where(
-            self._soft > 0, speed_within(self.limits, room, 2 * self._soft) + _CREEP, np.inf
-        )
-        demand = speed_within(self.limits, np.abs(way), np.zeros(len(way)))
-        demand = np.minimum(demand, np.where(way < 0, down, up))
+        falling = way < 0
+        room = np.where(falling, self.q - self._lower, self._upper - self.q)
+        calm, demand = self._speed_within(np.array([room, np.abs(way)]))
+        calm = calm + self._creep
+        demand = np.minimum(demand, np.where(falling, down, up))
         self.softened = demand > calm
         demand = np.minimum(demand, calm)
         if self.guard is not None:
-            shared = self.guard.speeds(self.q, np.copysign(demand, way))
+            shared = self.guard.speeds(self.q, demand)
             if shared is not None:
                 calm = np.minimum(calm, shared)
         return np.minimum(up, calm), np.minimum(down, calm)
@@ -298,7 +314,7 @@ class TrajectoryFilter:
 
     def _stops_inside(self) -> np.ndarray:
         """Return (J,) whether the stop that was planned last keeps limits and soft zones."""
-        spare = self._soft * top_velocity(self.limits, self.dq, self.ddq)
+        spare = self._soft * self._top
         return (self._lowest >= self._lower + np.maximum(0.0, -spare) - _ROUNDING) & (
             self._highest <= self._upper - np.maximum(0.0, spare) + _ROUNDING
         )
@@ -312,8 +328,9 @@ class TrajectoryFilter:
         self._set(np.array(trajectory.at_time(time_s)))
 
     def _set(self, state: np.ndarray) -> None:
-        moving = (np.abs(state[1]) > _STILL_RAD_S) | (np.abs(state[2]) > _STILL_RAD_S2)
-        self.q, self.dq, self.ddq = state[0], state[1] * moving, state[2] * moving
+        moves = np.abs(state[1:]) > _STILL
+        self.q = state[0]
+        self.dq, self.ddq = state[1:] * (moves[0] | moves[1])
 
 
 def _path(stop: Trajectory, age_s: float) -> np.ndarray:

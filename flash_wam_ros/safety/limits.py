@@ -69,16 +69,25 @@ def stopping_distance(limits: Limits, velocity: np.ndarray) -> np.ndarray:
     return 0.5 * speed * time
 
 
-def speed_within(limits: Limits, distance: np.ndarray, spare_s: np.ndarray) -> np.ndarray:
-    """Return (J,) speeds that stop within ``distance`` (J,), less ``spare_s`` times the speed.
+class SpeedWithin:
+    """Speeds that stop within a distance, less ``spare_s`` times the speed.
 
     Solves v^2/2a + v (a/2j + spare) = distance. The left side is never below the stopping
     distance, so the speed is never above what stops in time: for small speeds by
     v^2/2a + v a/2j >= v^1.5 / j^0.5, the inequality of the two means.
     """
-    a = limits.acceleration
-    half = a / (2.0 * limits.jerk) + spare_s
-    return np.asarray(a * (np.sqrt(half * half + 2.0 * np.maximum(0.0, distance) / a) - half))
+
+    def __init__(self, limits: Limits, spare_s: np.ndarray) -> None:
+        """Spare ``spare_s`` (..., J) [s]."""
+        self._a = limits.acceleration
+        self._half_a = self._a / 2.0
+        self._half = self._a / (2.0 * limits.jerk) + spare_s
+        self._square = self._half * self._half
+
+    def __call__(self, distance: np.ndarray) -> np.ndarray:
+        """Return the (..., J) speeds for ``distance`` (..., J), 0 for one below 0."""
+        room = np.maximum(0.0, distance) / self._half_a
+        return np.asarray(self._a * (np.sqrt(self._square + room) - self._half))
 
 
 def top_velocity(limits: Limits, velocity: np.ndarray, acceleration: np.ndarray) -> np.ndarray:

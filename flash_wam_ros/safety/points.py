@@ -52,6 +52,7 @@ class ArmPoints:
         self.side = np.repeat(np.arange(len(SIDES)), len(_FRAMES))
         self._frames = [self._frame(f'{side}_{frame}') for side in SIDES for _, frame in _FRAMES]
         self._slots = layout.indices(list(self._model.names)[1:])
+        self._columns = _slice_of(self._slots)
         self._size = len(layout)
         self.joint_side = np.full(self._size, -1)
         self.joint_side[self._slots] = [
@@ -65,13 +66,13 @@ class ArmPoints:
         """Return where the points are and how they move with the joints at ``q`` (J,)."""
         model, data = self._model, self._data
         pin.computeJointJacobians(model, data, q[self._slots])
-        pin.updateFramePlacements(model, data)
         jacobian = np.zeros((len(self._frames), 3, self._size))
-        jacobian[:, :, self._slots] = [
+        jacobian[:, :, self._columns] = [
             pin.getFrameJacobian(model, data, frame, pin.LOCAL_WORLD_ALIGNED)[:3]
             for frame in self._frames
         ]
-        position = np.array([data.oMf[frame].translation for frame in self._frames])
+        places = [pin.updateFramePlacement(model, data, frame) for frame in self._frames]
+        position = np.array([place.translation for place in places])
         return Places(position=position, jacobian=jacobian)
 
     def gravity(self, q: np.ndarray) -> np.ndarray:
@@ -113,3 +114,9 @@ def _arms_only(urdf: Path, layout: JointLayout) -> pin.Model:
         raise UserError(f'the description {urdf} lacks the joint {missing[0]}; use the G1 of 29')
     locked = [joint for joint, name in enumerate(full.names) if joint and name not in arms]
     return pin.buildReducedModel(full, locked, pin.neutral(full))
+
+
+def _slice_of(slots: np.ndarray) -> slice | np.ndarray:
+    """Return ``slots`` as a slice, which is quicker, where they follow each other."""
+    ahead = slice(int(slots[0]), int(slots[0]) + len(slots))
+    return ahead if np.array_equal(slots, np.r_[ahead]) else slots

@@ -9,7 +9,7 @@ from flash_wam_ros.evaluate.motion_check import ArmKinematics
 from flash_wam_ros.robots.g1_layout import POLICY
 from flash_wam_ros.safety.cartesian import SpeedGuard, _bend
 from flash_wam_ros.safety.filter import TrajectoryFilter
-from flash_wam_ros.safety.limits import Limits, speed_within, stopping_distance
+from flash_wam_ros.safety.limits import Limits, SpeedWithin, stopping_distance
 from flash_wam_ros.safety.points import ArmPoints
 from flash_wam_ros.sim.description import build_urdf
 
@@ -140,9 +140,9 @@ def test_a_target_is_reached_under_the_limit(points):
 def test_a_speed_that_stops_within_a_distance_does():
     for share in (1e-6, 0.01, 0.3, 2.0):
         distance = np.full(16, share)
-        speed = speed_within(LIMITS, distance, np.zeros(16))
+        speed = SpeedWithin(LIMITS, np.zeros(16))(distance)
         assert np.all(stopping_distance(LIMITS, speed) <= distance + 1e-12)
-        soft = speed_within(LIMITS, distance, np.full(16, 0.1))
+        soft = SpeedWithin(LIMITS, np.full(16, 0.1))(distance)
         assert np.all(stopping_distance(LIMITS, soft) + 0.1 * soft <= distance + 1e-12)
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from flash_wam_ros.safety.limits import (
     Limits,
+    SpeedWithin,
     resting_way,
-    speed_within,
     stopping_distance,
     top_velocity,
 )
@@ -142,9 +142,9 @@ def test_a_joint_that_brakes_too_hard_for_its_speed_comes_back():
 
 @pytest.mark.parametrize('spare', [0.0, 0.1])
 def test_the_speed_within_a_distance_solves_its_equation(spare):
-    speed = speed_within(one(), np.array([0.3]), np.array([spare]))[0]
+    speed = SpeedWithin(one(), np.array([spare]))(np.array([0.3]))[0]
     assert speed**2 / 16.0 + speed * (8.0 / 160.0 + spare) == pytest.approx(0.3)
-    assert speed_within(one(), np.array([-1.0]), np.array([spare]))[0] == 0.0
+    assert SpeedWithin(one(), np.array([spare]))(np.array([-1.0]))[0] == 0.0
 
 
 def test_limits_have_a_length_and_defaults_of_descent_and_soft_zone():
