@@ -15,6 +15,7 @@ from flash_wam_ros.data.check import sample_frames
 from flash_wam_ros.data.chunk_statistics import with_statistics
 from flash_wam_ros.data.keyframe_windows import KeyframeSpec
 from flash_wam_ros.data.lerobot import LeRobotReader, open_dataset
+from flash_wam_ros.data.places import PRIVILEGED_PREFIX
 from flash_wam_ros.policy.wam_policy import WamPolicySettings
 from flash_wam_ros.wam.canvas import image_from_pixels, pixels_from_image
 from flash_wam_ros.wam.config import WamConfig
@@ -48,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=sys.maxsize,
         metavar='N',
         help='first episodes of each dataset that the statistics are made of (default: all)',
+    )
+    parser.add_argument(
+        '--objects',
+        action='store_true',
+        help='let the model read where the objects are, as a simulator tells it',
     )
     parser.add_argument('--seed', type=int, default=0, help='of the weights and the frames')
     parser.add_argument(
@@ -100,6 +106,24 @@ def _taken(folder: Path, config: WamConfig) -> tuple[LightCodec, WorldActionTran
     return pipeline.codec, pipeline.transformer
 
 
+def _objects(readers: Sequence[LeRobotReader]) -> tuple[str, ...]:
+    """Return the objects that all datasets tell of; UserError if they do not tell of the same."""
+    told = [
+        tuple(
+            name.removeprefix(PRIVILEGED_PREFIX)
+            for name in reader.info.features
+            if name.startswith(PRIVILEGED_PREFIX)
+        )
+        for reader in readers
+    ]
+    if not told[0] or len(set(told)) != 1:
+        raise UserError(
+            f'--objects: the datasets tell of {" / ".join(", ".join(t) or "none" for t in told)}; '
+            'use datasets of one task, made by `flash-wam collect`'
+        )
+    return told[0]
+
+
 def run(args: argparse.Namespace) -> int:
     """Fit the codec, compute the statistics, write the folder."""
     if args.out.exists():
@@ -112,10 +136,11 @@ def run(args: argparse.Namespace) -> int:
     if config.model.context is None:
         raise UserError(f'preset {args.preset!r} is not trained from a base; use g1-tiny')
     console = Console(stderr=True)
+    readers = [open_dataset(folder) for folder in args.dataset]
     spec = KeyframeSpec(datasets=tuple(str(folder) for folder in args.dataset))
     with console.status('reading the statistics of the actions'):
-        config = with_statistics(config, spec, args.episodes)
-    readers = [open_dataset(folder) for folder in args.dataset]
+        objects = _objects(readers) if args.objects else ()
+        config = with_statistics(config, spec, args.episodes, objects)
     if args.start is not None:
         codec, transformer = _taken(args.start, config)
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from flash_wam_ros.core import UserError
-from flash_wam_ros.data.keyframe_windows import KeyframeSpec, read_numbers
+from flash_wam_ros.data.keyframe_windows import EpisodeNumbers, KeyframeSpec, read_numbers
 from flash_wam_ros.data.lerobot import open_dataset
 from flash_wam_ros.data.quantiles import exact_quantiles
 from flash_wam_ros.wam.actions import NUM_CHANNELS, ActionConfig
@@ -22,7 +22,12 @@ A joint that rests in all demonstrations would else turn the model's noise into 
 """
 
 
-def with_statistics(config: WamConfig, spec: KeyframeSpec, most: int = sys.maxsize) -> WamConfig:
+def with_statistics(
+    config: WamConfig,
+    spec: KeyframeSpec,
+    most: int = sys.maxsize,
+    objects: tuple[str, ...] = (),
+) -> WamConfig:
     """Return ``config`` with statistics of chunk-relative actions, and the spread of joints.
 
     Both targets and executed actions count. Each action of a chunk gets a scale of its own: one
@@ -34,6 +39,7 @@ def with_statistics(config: WamConfig, spec: KeyframeSpec, most: int = sys.maxsi
         spec: the datasets.
         most: episodes of each dataset that count, its first ones; so that a large dataset does
             not outvote a small one.
+        objects: whose places the model reads after the joints.
 
     Raises:
         UserError: a dataset lacks a feature, or has another number of joints.
@@ -42,16 +48,16 @@ def with_statistics(config: WamConfig, spec: KeyframeSpec, most: int = sys.maxsi
     span = config.chunk.actions_per_chunk
 
     def offsets() -> Iterator[np.ndarray]:
-        for state, wanted, executed in _episodes(spec, len(used), most):
-            for values in (wanted, executed):
-                yield from _ahead(values, state, span).swapaxes(0, 1)
+        for numbers in _episodes(spec, len(used), most):
+            for values in (numbers.wanted, numbers.executed):
+                yield from _ahead(values, numbers.state, span).swapaxes(0, 1)
 
     low, high = _widened(*exact_quantiles(offsets, (0.01, 0.99)))
     actions = ActionConfig.from_limits(used, low.tolist(), high.tolist())
     whole = (
-        _ahead(values, state, span).reshape(len(state), -1)
-        for state, wanted, executed in _episodes(spec, len(used), most)
-        for values in (wanted, executed)
+        _ahead(values, numbers.state, span).reshape(len(numbers.state), -1)
+        for numbers in _episodes(spec, len(used), most)
+        for values in (numbers.wanted, numbers.executed)
     )
     middle, spread = (column.reshape(span, len(used)) for column in _spread(whole))
     spread = np.maximum(spread, LEAST_RANGE / 2)
@@ -60,24 +66,32 @@ def with_statistics(config: WamConfig, spec: KeyframeSpec, most: int = sys.maxsi
         step_low=_rows(used, middle - spread),
         step_high=_rows(used, middle + spread),
     )
-    mean, std = _spread(state for state, _, _ in _episodes(spec, len(used), most))
+    if config.state is None or config.model.context is None:
+        return replace(config, actions=actions, state=None)
+    mean, std = _spread(numbers.read for numbers in _episodes(spec, len(used), most, objects))
     state = StateConfig(
-        mean=tuple(mean.tolist()), std=tuple(np.maximum(std, LEAST_RANGE).tolist())
+        mean=tuple(mean.tolist()),
+        std=tuple(np.maximum(std, LEAST_RANGE).tolist()),
+        objects=objects,
     )
-    return replace(config, actions=actions, state=state if config.state else None)
+    context = replace(config.model.context, state_dim=state.size)
+    model = replace(config.model, context=context)
+    return replace(config, model=model, actions=actions, state=state)
 
 
-def _episodes(spec: KeyframeSpec, joints: int, most: int) -> Iterator[Sequence[np.ndarray]]:
+def _episodes(
+    spec: KeyframeSpec, joints: int, most: int, objects: Sequence[str] = ()
+) -> Iterator[EpisodeNumbers]:
     for folder in spec.datasets:
         reader = open_dataset(Path(folder))
         for episode in range(min(len(reader), most)):
-            numbers = read_numbers(reader, spec, episode)
+            numbers = read_numbers(reader, spec, episode, objects)
             if numbers.state.shape[1] != joints:
                 raise UserError(
                     f'{folder} has {numbers.state.shape[1]} joints, the model {joints}; '
                     'use a preset of this robot'
                 )
-            yield numbers.state, numbers.wanted, numbers.executed
+            yield numbers
 
 
 def _ahead(values: np.ndarray, state: np.ndarray, span: int) -> np.ndarray:

@@ -8,7 +8,7 @@ actions are offsets from the joints measured at the frame that it is told: that 
 :class:`~flash_wam_ros.policy.wam_policy.WamPolicy` places them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from torch import Tensor
 from flash_wam_ros.core import UserError
 from flash_wam_ros.data.keyframes import Keyframes, encode_keyframes
 from flash_wam_ros.data.lerobot import LeRobotReader, open_dataset
-from flash_wam_ros.data.places import read_places
+from flash_wam_ros.data.places import PRIVILEGED_PREFIX, read_places
 from flash_wam_ros.wam.actions import ActionLayout
 from flash_wam_ros.wam.codec import VideoCodec
 from flash_wam_ros.wam.config import WamConfig
@@ -64,26 +64,39 @@ class KeyframeSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpisodeNumbers:
-    """The numbers of one episode, (T, J) each; ``labelled`` is (T,), ``places`` (T, P) or None."""
+    """The numbers of one episode, (T, J) each.
+
+    Also ``read``, (T, S) what a model reads beside pictures, ``labelled``, (T,), and ``places``,
+    (T, P) or None.
+    """
 
     state: np.ndarray
+    read: np.ndarray
     wanted: np.ndarray
     executed: np.ndarray
     labelled: np.ndarray
     places: np.ndarray | None
 
 
-def read_numbers(reader: LeRobotReader, spec: KeyframeSpec, episode: int) -> EpisodeNumbers:
-    """Return the numbers of an episode; UserError if a feature is missing or damaged."""
-    names = [spec.state_feature, spec.feature, spec.executed_feature]
+def read_numbers(
+    reader: LeRobotReader, spec: KeyframeSpec, episode: int, objects: Sequence[str] = ()
+) -> EpisodeNumbers:
+    """Return the numbers of an episode, those of ``objects`` read after the joints.
+
+    Raises:
+        UserError: a feature is missing or damaged.
+    """
+    poses = [PRIVILEGED_PREFIX + name for name in objects]
+    names = [spec.state_feature, spec.feature, spec.executed_feature, *poses]
     marked = spec.labelled_feature in reader.info.features
     marks = [spec.labelled_feature] if marked else []
     vectors = reader.arrays(episode, list(dict.fromkeys(names + marks))).vectors
-    state, wanted, executed = (vectors[name].astype(np.float32) for name in names)
+    state, wanted, executed = (vectors[name].astype(np.float32) for name in names[:3])
+    read = np.concatenate([state, *(vectors[name][:, :3] for name in poses)], 1, dtype=np.float32)
     labelled = vectors[marks[0]][:, 0] > 0.5 if marked else np.ones(len(state), bool)
     places = read_places(reader, episode) if spec.places else None
     return EpisodeNumbers(
-        state=state, wanted=wanted, executed=executed, labelled=labelled, places=places
+        state=state, read=read, wanted=wanted, executed=executed, labelled=labelled, places=places
     )
 
 
@@ -112,9 +125,10 @@ class KeyframeWindows:
         self._spec, self._text = spec, text
         self._layout = ActionLayout(config.actions)
         self._chunk, self._step = config.chunk.frames_per_chunk, config.chunk.actions_per_frame
+        objects = config.state.objects if config.state else ()
         margin = round(spec.last_start_s * reader.info.fps)
         self._numbers: Callable[[int], EpisodeNumbers] = lru_cache(_CACHED_EPISODES)(
-            lambda episode: read_numbers(reader, spec, episode)
+            lambda episode: read_numbers(reader, spec, episode, objects)
         )
         counts = [max(record.length - margin, 1) for record in reader]
         self._starts = [np.arange(count) for count in counts]
@@ -149,7 +163,7 @@ class KeyframeWindows:
         if numbers.places is not None:
             sample['places'] = torch.from_numpy(numbers.places[at])
         if self._config.state is not None:
-            sample['state'] = self._config.state.normalise(numbers.state[at]).T.contiguous()
+            sample['state'] = self._config.state.normalise(numbers.read[at]).T.contiguous()
         return sample
 
     def _taught(self, episode: int, starts: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ Two questions that a model must pass before its training is worth its time:
   present to the true positions of the objects: fitted on demonstrations, judged on others.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,13 +19,14 @@ from torch import Tensor
 from flash_wam_ros.core import UserError
 from flash_wam_ros.data.cameras import dataset_camera
 from flash_wam_ros.data.lerobot import LeRobotReader
+from flash_wam_ros.data.places import PRIVILEGED_PREFIX
 from flash_wam_ros.wam.canvas import image_from_pixels, pixels_from_image
 from flash_wam_ros.wam.canvas_codec import CanvasEncoder, recode
 from flash_wam_ros.wam.pipeline import Pipeline
+from flash_wam_ros.wam.state import StateConfig
 
-STATE_KEY, PRIVILEGED_PREFIX = 'observation.state', 'observation.privileged.'
-"""Names of joints and of objects' poses (x y z [m] ...) in a dataset; see collect/features.py."""
-
+STATE_KEY = 'observation.state'
+"""Name of the joints in a dataset; see collect/features.py."""
 COLOURED = 0.5
 """Least saturation, 0..1, of a pixel whose colour counts."""
 _LEAST_VALUE = 0.25
@@ -169,7 +170,7 @@ def _features(
             for camera in config.canvas.cameras
         }
         still = CanvasEncoder(config.canvas, pipeline.codec).push([looks])
-        state = config.state.normalise(vectors[STATE_KEY][frame].copy()) if config.state else None
+        state = _read(config.state, vectors, frame) if config.state else None
         context = pipeline.transformer.observation_context(
             still, texts[words][None], None if state is None else state[None]
         )
@@ -177,6 +178,16 @@ def _features(
         told.append(torch.cat([context.places.flatten(), context.summary.flatten()]).numpy())
         true.append(np.concatenate([vectors[name][frame][:2] for name in names]))
     return np.array(told, np.float64), np.array(true, np.float64)
+
+
+def _read(state: StateConfig, vectors: Mapping[str, np.ndarray], frame: int) -> Tensor:
+    """Return the (S,) numbers that a model reads with a frame, normalised."""
+    poses = {
+        name.removeprefix(PRIVILEGED_PREFIX): values[frame]
+        for name, values in vectors.items()
+        if name.startswith(PRIVILEGED_PREFIX)
+    }
+    return state.normalise(state.reading(vectors[STATE_KEY][frame], poses))
 
 
 def _ridge(known: np.ndarray, wanted: np.ndarray, shown: np.ndarray) -> np.ndarray:

@@ -109,9 +109,8 @@ class WamPolicy:
 
     Attributes:
         notes: what a reader of its results must know.
+        privileged: whether it reads where the objects are.
     """
-
-    privileged = False
 
     def __init__(
         self,
@@ -129,7 +128,8 @@ class WamPolicy:
         self.cameras = config.canvas.cameras
         self._rollout = WamRollout(pipeline, plan=plan)
         self._chunk = config.chunk
-        self._reads_state = config.state is not None
+        self._reads = config.state
+        self.privileged = bool(config.state and config.state.objects)
         self._imagines = config.imagination
         self.notes = blindness(config)
         self._looks_per_frame = pipeline.codec.temporal_factor
@@ -177,10 +177,12 @@ class WamPolicy:
         )
 
     def _state(self, seen: Observation) -> np.ndarray | None:
-        """Return the (J,) joint positions that the model reads with a look, if it reads them."""
-        if not self._reads_state:
+        """Return the (S,) joints and objects that the model reads with a look, if it does."""
+        if self._reads is None:
             return None
-        return seen.q[seen.layout.indices(self._layout.names)]
+        return self._reads.reading(
+            seen.q[seen.layout.indices(self._layout.names)], seen.privileged
+        )
 
     def _offset(self) -> np.ndarray:
         """Return the (J,) pose that actions count from."""

@@ -122,6 +122,7 @@ ACTIONS: Mapping[str, ActionConfig] = {
     'libero': _LIBERO,
     'demo': _DEMO,
     'g1': _G1,
+    'g1-micro': _G1,
     'g1-tiny': _G1,
     'g1-base': _G1,
 }

@@ -57,6 +57,18 @@ SIZES: Mapping[str, ModelConfig] = {
         patch_size=(1, 4, 4),
         context=ContextConfig(state_dim=16),
     ),
+    'g1-micro': ModelConfig(
+        num_layers=2,
+        num_attention_heads=4,
+        attention_head_dim=24,
+        ffn_dim=256,
+        freq_dim=64,
+        text_dim=384,
+        in_channels=24,
+        out_channels=24,
+        patch_size=(1, 4, 4),
+        context=ContextConfig(state_dim=16, stem_channels=16, keypoints=8),
+    ),
     'g1-base': ModelConfig(
         num_layers=12,
         num_attention_heads=8,
@@ -71,8 +83,8 @@ SIZES: Mapping[str, ModelConfig] = {
 }
 """Networks by size: ``5b`` is the published one; ``130m`` keeps its proportions; ``tiny`` runs in
 real time on a CPU with the light codec and text encoder; ``micro`` is for tests. ``g1-tiny`` is
-what ships, trained on a CPU; ``g1-base`` is its larger sister for one GPU: both have an
-observation context."""
+what ships, trained on a CPU; ``g1-micro`` is trained in minutes, for trials of the way from data
+to closed loop; ``g1-base`` is for one GPU: all three have an observation context."""
 
 _TEACHER_GUIDANCE = GuidanceConfig(video=5.0, action=1.0)
 
@@ -166,6 +178,17 @@ _TASKS: Mapping[str, _Task] = {
         size='g1-tiny',
         state=G1_STATE,
     ),
+    'g1-micro': _Task(
+        video=ScheduleConfig(steps=10, shift=5.0),
+        action=ScheduleConfig(steps=10, shift=1.0),
+        chunk=ChunkConfig(frames_per_chunk=2, actions_per_frame=4, attn_window=4),
+        canvas=CanvasConfig(
+            layout='single', cameras=('head',), height=64, width=64, spatial_factor=8
+        ),
+        guidance=GuidanceConfig(),
+        size='g1-micro',
+        state=G1_STATE,
+    ),
     'g1-base': _Task(
         video=ScheduleConfig(steps=10, shift=5.0),
         action=ScheduleConfig(steps=10, shift=1.0),
@@ -191,8 +214,8 @@ def preset(name: str, size: str = '') -> WamConfig:
 
     Args:
         name: of the preset.
-        size: of the network; empty takes the preset's own (``5b``, but for ``g1-tiny`` and
-            ``g1-base``).
+        size: of the network; empty takes the preset's own (``5b``, but for ``g1-micro``,
+            ``g1-tiny`` and ``g1-base``).
 
     Raises:
         UserError: an unknown name or size, with the nearest known one.

@@ -212,7 +212,7 @@ def test_the_files_of_the_published_form_do_not_know_of_a_context() -> None:
     assert 'state' not in preset('robotwin').to_dict()
 
 
-@pytest.mark.parametrize('name', ['g1-tiny', 'g1-base'])
+@pytest.mark.parametrize('name', ['g1-micro', 'g1-tiny', 'g1-base'])
 def test_the_presets_of_the_g1_survive_their_files(name: str) -> None:
     config = preset(name)
     assert WamConfig.from_dict(config.to_dict()) == config
@@ -233,6 +233,22 @@ def test_a_session_wants_the_joints_that_its_model_reads_and_no_others() -> None
     plain.reset(episode.text, episode.empty)
     with pytest.raises(UserError, match='reads no joint positions'):
         plain.observe(episode.first, state=np.zeros(JOINTS))
+
+
+def test_places_of_objects_are_read_after_the_joints() -> None:
+    told = StateConfig(mean=(0.0,) * 8, std=(2.0,) * 8, objects=('cup', 'lid'))
+    poses = {'lid': np.arange(7.0), 'cup': np.arange(10.0, 17.0), 'more': np.zeros(7)}
+    reading = told.reading(np.array([-1.0, -2.0]), poses)
+    np.testing.assert_array_equal(reading, [-1, -2, 10, 11, 12, 0, 1, 2])
+    np.testing.assert_array_equal(told.normalise(reading), reading / 2)
+    assert StateConfig.from_dict(told.to_dict()) == told
+    with pytest.raises(UserError, match='where lid is'):
+        told.reading(np.zeros(2), {'cup': np.zeros(7)})
+
+
+def test_a_state_without_joints_is_refused() -> None:
+    with pytest.raises(UserError, match='no joint beside 2 objects'):
+        StateConfig(mean=(0.0,) * 6, std=(1.0,) * 6, objects=('cup', 'lid'))
 
 
 def test_a_model_and_its_normalisation_must_agree() -> None:
