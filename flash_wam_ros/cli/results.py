@@ -29,12 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the page; return 0."""
     from flash_wam_ros.evaluate.page import Page
-    from flash_wam_ros.evaluate.records import read_records
+    from flash_wam_ros.evaluate.records import pooled, read_records
 
     records, foresights = read_records(args.records)
     words = ['flash-wam', 'results', *map(str, args.records), '--page', str(args.page)]
     page = Page(
-        records=records, foresights=foresights, teacher=args.teacher, command=shlex.join(words)
+        records=pooled(records),
+        foresights=foresights,
+        teacher=args.teacher,
+        command=shlex.join(words),
     )
     try:
         args.page.write_text(page.markdown(), encoding='utf-8')

@@ -1,8 +1,9 @@
 """The figures of many evaluations, read back from their files."""
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ import numpy as np
 from flash_wam_ros.core import UserError
 from flash_wam_ros.evaluate.results import Episode, Setting
 from flash_wam_ros.evaluate.statistics import paired_difference_interval, wilson_interval
+
+
+_SEED = re.compile(r'_seed\d+$')
+"""Ends the name of a run that was repeated with several seeds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,9 +34,12 @@ class Record:
 
     @property
     def name(self) -> str:
-        """Return the name of the policy: that of its model's folder, or of the policy itself."""
+        """Return the name of the policy: that of its model's folder, or of the policy itself.
+
+        Runs that differ in their seed alone have one name.
+        """
         parts = [part for part in Path(self.setting.model).parts if part != 'model']
-        return parts[-1] if parts else self.setting.policy
+        return _SEED.sub('', parts[-1]) if parts else self.setting.policy
 
     @property
     def successes(self) -> int:
@@ -51,6 +59,21 @@ class Record:
     def latency_s(self, quantile: float) -> float:
         """Return a quantile of the time of a step; the first of an episode warms up [s]."""
         return float(np.quantile([s for e in self.episodes for s in e.inference_s[1:]], quantile))
+
+
+def pooled(records: Sequence[Record]) -> list[Record]:
+    """Return the records with those of one name, one sampling and one condition made into one."""
+    groups: dict[tuple[str, Setting], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.name, replace(record.setting, model='')), []).append(record)
+    return [
+        Record(
+            setting=group[0].setting,
+            episodes=tuple(episode for record in group for episode in record.episodes),
+            notes=tuple(dict.fromkeys(note for record in group for note in record.notes)),
+        )
+        for group in groups.values()
+    ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,9 +1,16 @@
-"""The commands that make a model, in their order, as a file says them."""
+"""The commands that make a model, in their order, as a file says them.
+
+A stage with ``each: {recipe: [a, b], seed: [0, 1]}`` stands for one stage of every combination, the
+last key changing fastest; ``{recipe}`` and ``{seed}`` in its name and command are replaced.
+"""
 
 import re
 import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -70,12 +77,30 @@ class Plan:
             raise UserError(f'{path} cannot be read: {error}') from None
         if not isinstance(values, dict) or set(values) != {'machine', 'stages'}:
             raise UserError(f'{path} must have the keys machine and stages, and no other')
-        stages = tuple(from_mapping(Stage, stage, str(path)) for stage in values['stages'])
+        stages = tuple(
+            from_mapping(Stage, stage, str(path))
+            for entry in values['stages']
+            for stage in _each(entry, path)
+        )
         names = [stage.name for stage in stages]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise UserError(f'{path} has two stages {", ".join(twice)}; give each its own name')
         return cls(machine=str(values['machine']), stages=stages)
+
+
+def _each(entry: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the stages that an entry of a plan stands for."""
+    stage = dict(entry)
+    each = stage.pop('each', {})
+    if not isinstance(each, dict) or not all(isinstance(v, list) and v for v in each.values()):
+        raise UserError(f'{path}: each is {each!r}, expected keys with lists of values')
+    for values in product(*each.values()):
+        made = dict(stage)
+        for key, value in zip(each, values, strict=True):
+            for field in ('name', 'run'):
+                made[field] = str(made.get(field, '')).replace(f'{{{key}}}', str(value))
+        yield made
 
 
 def find_plan(name: str, folder: Path) -> Path:

@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_wam_ros.core import UserError
+from flash_wam_ros.evaluate.records import Record, pooled
 from flash_wam_ros.evaluate.results import Episode, Results, Setting
 from flash_wam_ros.evaluate.statistics import wilson_interval
 
@@ -35,6 +37,24 @@ def test_wilson_interval_holds_the_rate_and_mirrors(trials, data):
 def test_wilson_interval_refuses_impossible_counts(successes, trials):
     with pytest.raises(ValueError, match='trials'):
         wilson_interval(successes, trials)
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_row():
+    def record(model, first, sampling='1v1a'):
+        setting = replace(SETTING, policy='wam', model=model, sampling=sampling)
+        return Record(setting=setting, episodes=(episode(first), episode(first + 1, False)))
+
+    runs = [
+        record('runs/flash_wam_seed0/model', 1000),
+        record('runs/naive_joint_seed0/model', 1000),
+        record('runs/flash_wam_seed1/model', 1000),
+        record('runs/flash_wam_seed1/model', 1000, '1v2a'),
+    ]
+    made = pooled(runs)
+    assert [(r.name, r.setting.sampling, len(r.episodes)) for r in made] == [
+        *(('flash_wam', '1v1a', 4), ('naive_joint', '1v1a', 2), ('flash_wam', '1v2a', 2)),
+    ]
+    assert made[0].successes == 2
 
 
 def test_results_are_on_disk_after_every_episode(tmp_path):

@@ -28,6 +28,27 @@ def test_every_command_of_a_plan_is_one_that_exists_and_takes_its_options(path):
         assert callable(module.run)
 
 
+def test_a_stage_of_each_combination_stands_for_all_of_them(tmp_path):
+    path = tmp_path / 'plan.yaml'
+    path.write_text(
+        'machine: m\n'
+        'stages:\n'
+        '  - each: {recipe: [flash_wam, naive_joint], seed: [0, 1]}\n'
+        '    name: "{recipe}_seed{seed}"\n'
+        '    run: distill {config}/x.yaml recipe.name={recipe} loop.seed={seed}\n'
+        '    minutes: 3\n'
+        '  - {name: last, run: --version, minutes: 1}\n'
+    )
+    plan = Plan.load(path)
+    assert [stage.name for stage in plan.stages] == [
+        *('flash_wam_seed0', 'flash_wam_seed1', 'naive_joint_seed0', 'naive_joint_seed1'),
+        'last',
+    ]
+    words = ['distill', '/c/x.yaml', 'recipe.name=naive_joint', 'loop.seed=0']
+    assert plan.stages[2].words(Path('/c')) == words
+    assert plan.minutes == 4 * 3 + 1
+
+
 def test_a_stage_that_is_done_is_not_done_again(tmp_path):
     plan = plan_of(tmp_path, '--version', '--help')
     out, ran = tmp_path / 'out', []
@@ -60,6 +81,8 @@ def test_the_folder_of_another_plan_is_refused(tmp_path):
         ('machine: m\nstages: [{name: a b, run: x, minutes: 1}]', 'underscores'),
         ('machine: m\nstages: [{name: a, run: x, minutes: .nan}]', 'minutes nan'),
         ('machine: m\nstages: [{name: a, run: x, minutes: 1, then: b}]', 'then'),
+        ('machine: m\nstages: [{name: a, run: x, minutes: 1, each: {b: 2}}]', 'lists of values'),
+        ('machine: m\nstages: [{name: a, run: x, minutes: 1, each: {b: []}}]', 'lists of values'),
         ('a: [', 'cannot be read'),
     ],
 )
