@@ -13,7 +13,6 @@ from flash_wam_ros.core import UserError
 from flash_wam_ros.evaluate.results import Episode, Setting
 from flash_wam_ros.evaluate.statistics import paired_difference_interval, wilson_interval
 
-
 _SEED = re.compile(r'_seed\d+$')
 """Ends the name of a run that was repeated with several seeds."""
 

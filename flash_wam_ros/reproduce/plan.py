@@ -1,7 +1,7 @@
 """The commands that make a model, in their order, as a file says them.
 
-A stage with ``each: {recipe: [a, b], seed: [0, 1]}`` stands for one stage of every combination, the
-last key changing fastest; ``{recipe}`` and ``{seed}`` in its name and command are replaced.
+A stage with ``each: {recipe: [a, b], seed: [0, 1]}`` stands for one stage of every combination,
+the last key changing fastest; ``{recipe}`` and ``{seed}`` in its name and command are replaced.
 """
 
 import re
