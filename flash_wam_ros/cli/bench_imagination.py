@@ -89,7 +89,7 @@ def _run_episodes(
     chosen: 'list[Comparison]',
     keep: Callable[[], None],
 ) -> None:
-    """Run the episodes that ``record`` lacks; ``chosen`` gets one comparison of each."""
+    """Run the episodes that ``record`` lacks; ``chosen`` gets one comparison of each camera."""
     from flash_wam_ros.evaluate.imagination import Foreseer, Judge
     from flash_wam_ros.evaluate.runner import episode_runner
 
@@ -108,9 +108,11 @@ def _run_episodes(
             episode = runner.run(seed)
             entry = {'seed': seed, 'success': episode.success, 'sums': judge.take()}
             record['imagined'].append(entry)
-            if newest and len(chosen) < _ROWS:
-                # The one in which most moved tells most.
-                chosen.append(max(newest, key=lambda each: int(each.moved.sum())))
+            for camera in dict.fromkeys(each.camera for each in newest):
+                if len(chosen) < _ROWS:
+                    # The one in which most moved tells most.
+                    of_camera = [each for each in newest if each.camera == camera]
+                    chosen.append(max(of_camera, key=lambda each: int(each.moved.sum())))
             keep()
 
 

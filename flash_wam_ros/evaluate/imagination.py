@@ -30,7 +30,7 @@ KINDS = ('imagined', 'copied', 'codec')
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """One imagined picture and what came; (H, W, 3) uint8 RGB each.
+    """One imagined picture and what came; (H, W, 3) uint8 RGB each, as large as it was imagined.
 
     Attributes:
         horizon_s: how far ahead it was imagined [s].
@@ -97,15 +97,24 @@ class Foreseer:
                 # A latent of several frames decodes to its newest, held; only that one counts.
                 if held or abs(times_s[nearest] - horizon_s) > _MATCH_S:
                     continue
+                imagined = frames[index]
                 self._judge(
                     Comparison(
                         horizon_s=float(horizon_s),
                         camera=camera,
-                        last=origin.images[camera],
-                        true=came[nearest].images[camera],
-                        imagined=frames[index],
+                        last=_sized(origin.images[camera], imagined),
+                        true=_sized(came[nearest].images[camera], imagined),
+                        imagined=imagined,
                     )
                 )
+
+
+def _sized(image: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Return ``image`` in the size of ``like``, resized as the model's own looks are."""
+    height, width = like.shape[:2]
+    if image.shape[:2] == (height, width):
+        return image
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 Sums = dict[str, dict[str, float]]
@@ -200,9 +209,17 @@ def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def mosaic(comparisons: Sequence[Comparison], scale: int = 1) -> np.ndarray:
-    """Return a picture: a row each of last, true, imagined, and how far the two are apart."""
+    """Return a picture: a row each of last, true, imagined, and how far the two are apart.
+
+    Pictures of smaller cameras are enlarged to the size of the largest.
+    """
     rows = []
+    height, width = max(each.true.shape[:2] for each in comparisons)
     for each in comparisons:
         difference = abs(each.true.astype(int) - each.imagined).astype(np.uint8)
-        rows.append(np.concatenate([each.last, each.true, each.imagined, difference], axis=1))
+        pictures = [
+            cv2.resize(picture, (width, height), interpolation=cv2.INTER_NEAREST)
+            for picture in (each.last, each.true, each.imagined, difference)
+        ]
+        rows.append(np.concatenate(pictures, axis=1))
     return np.concatenate(rows).repeat(scale, 0).repeat(scale, 1)

@@ -156,6 +156,7 @@ class Page:
             [
                 _name(each),
                 each.setting.task,
+                str(row['camera']),
                 f'{row["horizon_s"]:.1f} s',
                 *(
                     f'{row[f"psnr_{kind}_db"]:.1f} / {row[f"ssim_{kind}"]:.3f}'
@@ -167,7 +168,10 @@ class Page:
             for each in self.foresights
             for row in each.rows
         ]
-        header = ['model', 'task', 'ahead', 'imagined', 'copied', 'codec', 'gain, dB', 'episodes']
+        header = [
+            *('model', 'task', 'camera', 'ahead', 'imagined', 'copied', 'codec', 'gain, dB'),
+            'episodes',
+        ]
         text = (
             '## Does the imagined video come true?\n\nPSNR [dB] / SSIM on the pixels that moved '
             'in truth or in imagination; `copied` is the last picture seen, `codec` the '

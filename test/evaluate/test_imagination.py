@@ -134,6 +134,30 @@ def test_each_imagined_picture_meets_the_picture_of_its_time() -> None:
         np.testing.assert_array_equal(each.last, picture(0))
 
 
+def test_what_is_imagined_small_is_compared_in_its_own_size() -> None:
+    class Small(_Clairvoyant):
+        def step(self, observations, sent) -> PolicyOutput:
+            output = super().step(observations, sent)
+            times_s, frames = output.prediction.times_s, output.prediction.decode()['head']
+            halves = frames.reshape(4, SIZE // 2, 2, SIZE // 2, 2, 3).mean((2, 4)).round()
+            small = {'head': halves.astype(np.uint8)}
+            prediction = Prediction(times_s=times_s, decode=lambda: small)
+            return PolicyOutput(chunk=output.chunk, prediction=prediction)
+
+    found: list[Comparison] = []
+    policy = Foreseer(Small(), found.append)
+    policy.reset('watch the bar')
+    policy.step([seen(0)], NOTHING)
+    policy.step([seen(tenth) for tenth in (1, 2, 3, 4)], NOTHING)
+    assert len(found) == 2
+    for each in found:
+        assert each.last.shape == each.true.shape == (SIZE // 2, SIZE // 2, 3)
+        assert np.abs(each.true.astype(int) - each.imagined).max() <= 1
+        assert each.moved.any()
+    large = compared(picture(9))
+    assert mosaic([found[0], large]).shape == (2 * SIZE, 4 * SIZE, 3)
+
+
 def test_an_episode_is_not_compared_with_the_one_before() -> None:
     found: list[Comparison] = []
     policy = Foreseer(_Clairvoyant(), found.append)
