@@ -24,7 +24,7 @@ LABELLED_KEY = 'action.labelled'
 _POSE = ('x', 'y', 'z', 'qw', 'qx', 'qy', 'qz')
 
 
-CAMERAS = ('head', 'left_wrist', 'right_wrist')
+CAMERAS: tuple[str, ...] = ('head', 'left_wrist', 'right_wrist')
 """All are recorded, whichever hand has work: one model looks at all tasks through the same."""
 
 

@@ -3,10 +3,12 @@
 What a small network needs most of its eyes is where things are. Acting teaches that slowly, for
 an action says little about a place. So the observation context is first trained alone: a linear
 probe, thrown away afterwards, reads the positions of a task's objects from the summary that the
-noisy tokens will be told. A thousand steps cost as much as two hundred of the whole network.
+noisy tokens will be told. A thousand steps cost as much as two hundred of the whole network. What
+was learned so stays learned if the probe goes on reading while the network learns to act
+(``teacher.look``).
 
-Legend: B batch, F frames, P = 27 numbers: up to three objects, each in the pelvis frame and in
-the frames of both hands [m].
+Legend: B batch, F frames, K chunks, D width, P = 27 numbers: up to three objects, each in the
+pelvis frame and in the frames of both hands [m].
 """
 
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from flash_wam_ros.data.places import PLACES
 from flash_wam_ros.distill.networks import ema_update, frozen_copy, trainable_copy
 from flash_wam_ros.distill.objective import Losses, Objective
 from flash_wam_ros.distill.wam_network import WamNetwork
-from flash_wam_ros.distill.window import CleanBatch
+from flash_wam_ros.distill.window import CleanBatch, NoisyWindow, Velocities
 
 _UNIT_M = 0.05
 """An error of this length counts 1: about the spread of the things on the table."""
@@ -64,6 +66,16 @@ class LookingNetwork(WamNetwork):
         middle = torch.tensor(_MIDDLE_M).flatten()
         self.register_buffer('middle', middle.repeat(PLACES // len(middle)), persistent=False)
 
+    def forward(self, window: NoisyWindow) -> Velocities:
+        """Return the velocities of the noisy copies and the places (B, K, P), in fp32."""
+        velocity = self.velocity(window)
+        assert velocity.told is not None
+        return Velocities(
+            velocity.video.float(),
+            velocity.action.float().unsqueeze(-1),
+            self._read(velocity.told),
+        )
+
     def places(self, batch: CleanBatch, frame: int) -> Tensor:
         """Return (B, P) where the things are in ``frame`` of each window [m]."""
         context = self.transformer.observation_context(
@@ -72,8 +84,33 @@ class LookingNetwork(WamNetwork):
             None if batch.state is None else batch.state[:, :, frame],
         )
         assert context is not None
-        told: Tensor = self.middle + _UNIT_M * self.probe(context.summary)
-        return told
+        return self._read(context.summary)
+
+    def _read(self, summary: Tensor) -> Tensor:
+        """Return (..., P) [m] of (..., D)."""
+        return torch.as_tensor(self.middle + _UNIT_M * self.probe(summary).float())
+
+
+def places_loss(found: Tensor, true: Tensor | None) -> Losses:
+    """Return the loss of places (B, K, P), and the mean distance of first objects [m].
+
+    Args:
+        found: what was read.
+        true: where things are, NaN for none.
+
+    Raises:
+        UserError: nobody knows where things are.
+    """
+    if true is None:
+        raise UserError('look: the windows name no places; set data.keyframes.places=true')
+    error = found - true
+    there = ~error.isnan()
+    error = torch.where(there, error, 0.0)
+    loss = functional.smooth_l1_loss(
+        error / _UNIT_M, torch.zeros_like(error), beta=_ROUND, reduction='sum'
+    ) / there.sum().clamp_min(1)
+    first = error[..., :3].detach().norm(dim=-1).mean()
+    return Losses(total=loss, parts={'total': loss.detach(), 'first_object_m': first})
 
 
 class LookObjective(Objective):
@@ -93,20 +130,11 @@ class LookObjective(Objective):
         }
 
     def loss(self, player: str, batch: CleanBatch, rng: torch.Generator) -> Losses:
-        """Return the loss of a batch, and the mean distance in the pelvis frame [m]."""
-        if batch.places is None:
-            raise UserError('look: the windows name no places; set data.keyframes.places=true')
+        """Return the loss of a batch; see :func:`places_loss`."""
         online = self.networks['online']
         assert isinstance(online, LookingNetwork)
-        parts = [online.places(batch, 0), online.places(batch, -1)]
-        error = torch.stack(parts, 1) - batch.places[:, [0, -1]]
-        there = ~error.isnan()
-        error = torch.where(there, error, 0.0)
-        loss = functional.smooth_l1_loss(
-            error / _UNIT_M, torch.zeros_like(error), beta=_ROUND, reduction='sum'
-        ) / there.sum().clamp_min(1)
-        first = error[..., :3].detach().norm(dim=-1).mean()
-        return Losses(total=loss, parts={'total': loss.detach(), 'first_object_m': first})
+        found = torch.stack([online.places(batch, 0), online.places(batch, -1)], 1)
+        return places_loss(found, None if batch.places is None else batch.places[:, [0, -1]])
 
     def after_step(self) -> None:
         """Move the average towards the network."""

@@ -7,11 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from flash_wam_ros.core import UserError
+from flash_wam_ros.distill.look import LookingNetwork, places_loss
 from flash_wam_ros.distill.losses import squared_error
 from flash_wam_ros.distill.networks import ema_update, frozen_copy, trainable_copy
 from flash_wam_ros.distill.noising import LevelConfig, Noised, with_history_noise
 from flash_wam_ros.distill.objective import Losses, Objective
+from flash_wam_ros.distill.wam_network import WamNetwork
 from flash_wam_ros.distill.window import CleanBatch, Velocities, View
+from flash_wam_ros.wam.context_training import told_frames
 from flash_wam_ros.wam.schedule import TrainingTable
 
 _GUARD = 1e-6
@@ -32,6 +35,7 @@ class TeacherConfig:
             a small network looks instead of going on with what it did.
         imagination_dropout: probability that a batch's actions do not see the video of their own
             chunk, so that the model also works with imagination off.
+        look: weight of the loss of a probe that reads where things are (see look.py); 0 for none.
     """
 
     chunk_sizes: tuple[int, ...] = (1, 2, 3, 4)
@@ -42,6 +46,7 @@ class TeacherConfig:
     ema_decay: float = 0.999
     action_history_dropout: float = 0.0
     imagination_dropout: float = 0.0
+    look: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'chunk_sizes', tuple(self.chunk_sizes))
@@ -59,6 +64,8 @@ class TeacherConfig:
                 raise UserError(f'{name} {getattr(self, name)} must be a probability')
         if not 0.0 <= self.ema_decay < 1.0:
             raise UserError(f'ema_decay {self.ema_decay} must be in [0, 1)')
+        if not 0.0 <= self.look < float('inf'):
+            raise UserError(f'look {self.look} must be 0 or more')
 
 
 def frame_weighted(error: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
@@ -120,6 +127,10 @@ class TeacherObjective(Objective):
         self, config: TeacherConfig, network: nn.Module, levels: LevelConfig, empty_text: Tensor
     ) -> None:
         self.config = config
+        if config.look:
+            if not isinstance(network, WamNetwork):
+                raise UserError('teacher.look needs a network with an observation context')
+            network = LookingNetwork(network)
         self.levels, self.tables = levels, levels.tables()
         self.empty_text = empty_text
         self.networks = {
@@ -152,8 +163,21 @@ class TeacherObjective(Objective):
         velocity = self.networks['online'](sample.window)
         video, action = flow_matching_losses(velocity, sample, self.tables)
         total = video + action
-        parts = {'video': video, 'action': action, 'total': total}
+        parts = {'video': video, 'action': action}
+        if self.config.look:
+            look = self._look(velocity, batch, sample)
+            total = total + self.config.look * look.total
+            parts |= {**look.parts, 'look': look.total}
+        parts['total'] = total
         return Losses(total=total, parts={k: v.detach() for k, v in parts.items()})
+
+    def _look(self, velocity: Velocities, batch: CleanBatch, sample: Noised) -> Losses:
+        """Return the loss of what each chunk was told of the frame before it."""
+        assert velocity.places is not None
+        assert sample.window.view is not None
+        anchors = told_frames(batch.latent.shape[2], sample.window.view.chunk_size)
+        true = None if batch.places is None else batch.places[:, anchors]
+        return places_loss(velocity.places, true)
 
     def after_step(self) -> None:
         """Move the average towards the network."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from flash_wam_ros.distill.window import NoisyWindow, Stream, Velocities, View
-from flash_wam_ros.wam.streams import StreamBatch
+from flash_wam_ros.wam.streams import StreamBatch, Velocity
 from flash_wam_ros.wam.transformer import WorldActionTransformer
 
 
@@ -49,8 +49,13 @@ class WamNetwork(nn.Module):
 
     def forward(self, window: NoisyWindow) -> Velocities:
         """Return the velocities of the noisy copies, in fp32."""
+        velocity = self.velocity(window)
+        return Velocities(velocity.video.float(), velocity.action.float().unsqueeze(-1))
+
+    def velocity(self, window: NoisyWindow) -> Velocity:
+        """Return what the transformer makes of a window."""
         view = window.view or self.view
-        velocity = self.transformer(
+        velocity: Velocity = self.transformer(
             _video_batch(window.video),
             _action_batch(window.action, window.action_target_t),
             window.text_emb,
@@ -59,7 +64,7 @@ class WamNetwork(nn.Module):
             seen=window.seen,
             imagination=view.imagination,
         )
-        return Velocities(velocity.video.float(), velocity.action.float().unsqueeze(-1))
+        return velocity
 
     def with_target_time(self) -> 'WamNetwork':
         """Return a copy whose action stream takes a target time."""

@@ -158,6 +158,8 @@ class Velocities(NamedTuple):
 
     video: Tensor
     action: Tensor
+    places: Tensor | None = None
+    """(B, K, P) where things are [m] when each of K chunks begins, of a network that tells it."""
 
 
 class VelocityNetwork(Protocol):

@@ -90,9 +90,11 @@ class _Stem(nn.Module):
     def _points(self, x_BIHW: Tensor, goal_BG: Tensor) -> Tensor:
         """Return where each key point is in [-1, 1]^2 of its view, and how sure it is."""
         views = self._views(x_BIHW)
+        bias = self.point_map.bias
+        assert bias is not None
         filters = self.goal_points(goal_BG).unflatten(1, (self.keypoints, -1))
         filters = filters + self.point_map.weight.flatten(1)
-        parts = (part.chunk(len(views)) for part in (self.point_map.bias, self.sharpness))
+        parts = (part.chunk(len(views)) for part in (bias, self.sharpness))
         found = [
             _softmax_places(*part)
             for part in zip(views, filters.chunk(len(views), 1), *parts, strict=True)
@@ -114,12 +116,10 @@ def points_of(config: ContextConfig) -> int:
 
 
 def _softmax_places(
-    x_BIhw: Tensor, filters_BKI: Tensor, bias_K: Tensor | None, sharpness_K: Tensor
+    x_BIhw: Tensor, filters_BKI: Tensor, bias_K: Tensor, sharpness_K: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return (B, K) columns and rows in [-1, 1], and mean strengths, of spatial softmaxes."""
-    strength = filters_BKI @ x_BIhw.flatten(2)
-    if bias_K is not None:
-        strength = strength + bias_K[:, None]
+    strength = filters_BKI @ x_BIhw.flatten(2) + bias_K[:, None]
     share = (strength * sharpness_K[:, None]).softmax(-1)
     rows, columns = (
         torch.linspace(-1, 1, size, device=x_BIhw.device, dtype=x_BIhw.dtype)

@@ -11,6 +11,11 @@ from flash_wam_ros.wam.context import Context, ObservationContext, Seen
 from flash_wam_ros.wam.streams import StreamBatch, Velocity
 
 
+def told_frames(frames: int, chunk_size: int) -> list[int]:
+    """Return the frame that each chunk of a window is told: the one before, or its own first."""
+    return [max(start - 1, 0) for start in range(0, frames, chunk_size)]
+
+
 class TaughtContext:
     """Each chunk is told the frame before it; the first chunk, which begins with it, its own.
 
@@ -26,7 +31,7 @@ class TaughtContext:
     ) -> None:
         self._module, self._chunk = module, chunk_size
         self._batch, self._frames = seen.latents.shape[0], seen.latents.shape[2]
-        anchors = [max(start - 1, 0) for start in range(0, self._frames, chunk_size)]
+        anchors = told_frames(self._frames, chunk_size)
         self._still = seen.latents[:, :, anchors]
         still = self._still.movedim(2, 1).flatten(0, 1).unsqueeze(2)
         state = None if seen.state is None else seen.state[:, :, anchors].movedim(2, 1)
@@ -46,13 +51,14 @@ class TaughtContext:
         return self._windows(tokens, frames)
 
     def copied(self, velocity: Velocity, video: StreamBatch, action: StreamBatch) -> Velocity:
-        """Return the velocities with their copy paths."""
+        """Return the velocities with their copy paths, and what was told."""
         still = self._still.repeat_interleave(self._chunk, 2)[:, :, : self._frames]
         noisy = video.noisy.to(still)
         acted = action.noisy.to(still)
         return Velocity(
             velocity.video + self._module.video_copy(noisy, still, video.t_noisy),
             velocity.action + self._module.action_copy(acted, action.t_noisy),
+            self._context.summary.unflatten(0, (self._batch, -1)),
         )
 
     def _windows(self, chunks_BKLD: Tensor, frames: int) -> Tensor:

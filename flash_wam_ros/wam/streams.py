@@ -30,7 +30,11 @@ class StreamBatch:
 
 
 class Velocity(NamedTuple):
-    """Predicted velocities: video (B, C, F, H, W) and action (B, A, F, N)."""
+    """Predicted velocities: video (B, C, F, H, W) and action (B, A, F, N).
+
+    A network with an observation context adds what it told each of K chunks: (B, K, D).
+    """
 
     video: Tensor
     action: Tensor
+    told: Tensor | None = None

@@ -77,6 +77,31 @@ def test_looking_is_learned_and_nothing_else_changes(dataset, base) -> None:
     assert before.config == after.config
 
 
+@pytest.mark.parametrize('dtype', ['fp32', 'bf16'])
+def test_a_teacher_goes_on_looking_while_it_learns_to_act(dataset, base, dtype) -> None:
+    out = dataset.parent / f'teacher_{dtype}'
+    words = ['train', 'config/train/g1_tiny_teacher.yaml', f'out={out}']
+    words += [f'start.checkpoint={base}', f'data.keyframes.datasets=[{dataset}]']
+    words += ['data.keyframes.places=true', 'teacher.look=1.0', f'loop.dtype={dtype}']
+    words += ['loop.steps=3', 'loop.micro_batch=2', 'loop.export_every=0', 'loop.picture_every=0']
+    assert main(words) == 0
+    lines = [json.loads(line) for line in (out / 'losses.jsonl').read_text().splitlines()]
+    for line in lines:
+        parts = [line[f'loss/online/{name}'] for name in ('video', 'action', 'look')]
+        assert line['loss/online/total'] == pytest.approx(sum(parts), rel=1e-3)
+    after = load_pipeline(out / 'model')
+    assert after.transformer.state_dict().keys() == (
+        load_pipeline(base).transformer.state_dict().keys()
+    )
+
+
+def test_a_teacher_that_looks_needs_to_be_told_the_places(dataset, base, capsys) -> None:
+    words = ['train', 'config/train/g1_tiny_teacher.yaml', f'out={dataset.parent / "untold"}']
+    words += [f'start.checkpoint={base}', f'data.keyframes.datasets=[{dataset}]']
+    assert main([*words, 'teacher.look=1.0', 'loop.steps=1', 'loop.micro_batch=2']) == 2
+    assert 'data.keyframes.places=true' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
