@@ -105,5 +105,21 @@ def test_from_nothing_to_a_page_of_results(tmp_path):
     page = (out / 'results.md').read_text(encoding='utf-8')
     assert '| teacher | its own |' in page
     assert '| flash_wam | its own | red_bottle |' in page
-    assert '| flash_wam | red_bottle | 0.4 s |' in page
+    assert '| flash_wam | red_bottle | head | 0.4 s |' in page
     assert (out / 'pictures' / 'imagination.png').is_file()
+
+
+@pytest.mark.slow
+def test_from_demonstrations_to_closed_loop_in_minutes(tmp_path):
+    """A small network that is told where the objects are learns to go round the post.
+
+    It was 9 of 16 when this was written; an untrained network, or the mean of both ways round,
+    does not get there at all.
+    """
+    out = tmp_path / 'out'
+    assert main(['reproduce', 'five-minutes', '--out', str(out)]) == 0
+    teacher = json.loads((out / 'records' / 'teacher.json').read_text(encoding='utf-8'))
+    assert teacher['episodes'] == 20
+    assert teacher['successes'] >= 5
+    page = (out / 'results.md').read_text(encoding='utf-8')
+    assert '| flash_wam | 1v1a | around_the_post |' in page
