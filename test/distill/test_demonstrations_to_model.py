@@ -15,7 +15,6 @@ from waiting import wait_for
 
 from flash_wam_ros.cli.main import main
 from flash_wam_ros.cli.train_base import fitted_codec
-from flash_wam_ros.collect.collection import CollectionConfig, collect
 from flash_wam_ros.core import Observation, UserError
 from flash_wam_ros.data.chunk_statistics import with_statistics
 from flash_wam_ros.data.keyframe_windows import KeyframeSpec, read_numbers
@@ -32,22 +31,6 @@ from flash_wam_ros.wam.transformer import WorldActionTransformer
 pytestmark = pytest.mark.slow
 CONFIG = Path('config/train')
 QUICK = ('loop.micro_batch=2', 'loop.export_every=0', 'loop.picture_every=0')
-
-
-@pytest.fixture(scope='module')
-def dataset(tmp_path_factory) -> Path:
-    """Return two demonstrations, one to the left and one to the right if chance will."""
-    folder = tmp_path_factory.mktemp('data') / 'around_the_post'
-    collect(CollectionConfig(task='around_the_post'), folder, 2, 1, lambda done, failed: None)
-    return folder
-
-
-@pytest.fixture(scope='module')
-def base(dataset) -> Path:
-    """Return the untrained model of the demonstrations."""
-    folder = dataset.parent / 'base'
-    assert main(['train', 'base', str(dataset), '--out', str(folder), '--frames', '50']) == 0
-    return folder
 
 
 def test_statistics_of_the_first_episodes_are_theirs_alone(dataset) -> None:

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from flash_wam_ros.cli.main import main
-from flash_wam_ros.collect.collection import CollectionConfig, collect
 from flash_wam_ros.core import UserError
 from flash_wam_ros.data.lerobot import open_dataset
 from flash_wam_ros.data.places import read_places
@@ -18,22 +17,6 @@ from flash_wam_ros.wam.pipeline import load_pipeline
 
 pytestmark = pytest.mark.slow
 CONFIG = Path('config/train/g1_tiny_look.yaml')
-
-
-@pytest.fixture(scope='module')
-def dataset(tmp_path_factory) -> Path:
-    """Return two demonstrations of a task with two objects."""
-    folder = tmp_path_factory.mktemp('data') / 'around_the_post'
-    collect(CollectionConfig(task='around_the_post'), folder, 2, 1, lambda done, failed: None)
-    return folder
-
-
-@pytest.fixture(scope='module')
-def base(dataset) -> Path:
-    """Return the untrained model of the demonstrations."""
-    folder = dataset.parent / 'base'
-    assert main(['train', 'base', str(dataset), '--out', str(folder), '--frames', '50']) == 0
-    return folder
 
 
 def test_places_are_told_from_the_pelvis_and_from_both_hands(dataset) -> None:
