@@ -113,8 +113,8 @@ def test_from_nothing_to_a_page_of_results(tmp_path):
 def test_from_demonstrations_to_closed_loop_in_minutes(tmp_path):
     """A small network that is told where the objects are learns to go round the post.
 
-    The teacher did 9 of 20 when this was written, its one-step student 7; an untrained network, or the mean of both ways round,
-    does not get there at all.
+    The teacher did 9 of 20 when this was written, its one-step student 7; an untrained network, or
+    the mean of both ways round, does not get there at all.
     """
     out = tmp_path / 'out'
     assert main(['reproduce', 'five-minutes', '--out', str(out)]) == 0
