@@ -110,6 +110,7 @@ def test_from_nothing_to_a_page_of_results(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_from_demonstrations_to_closed_loop_in_minutes(tmp_path):
     """A small network that is told where the objects are learns to go round the post.
 
@@ -119,7 +120,7 @@ def test_from_demonstrations_to_closed_loop_in_minutes(tmp_path):
     out = tmp_path / 'out'
     assert main(['reproduce', 'five-minutes', '--out', str(out)]) == 0
     teacher = json.loads((out / 'records' / 'teacher.json').read_text(encoding='utf-8'))
-    assert teacher['episodes'] == 20
-    assert teacher['successes'] >= 5
+    assert teacher['episodes'] == 12
+    assert teacher['successes'] >= 2
     page = (out / 'results.md').read_text(encoding='utf-8')
     assert '| flash_wam | 1v1a | around_the_post |' in page
