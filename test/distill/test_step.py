@@ -167,6 +167,26 @@ def test_on_policy_needs_more_than_the_chunk_that_is_given() -> None:
         objective.loss('online', batch(), generator(0))
 
 
+@pytest.mark.parametrize('temperature', [0.0, 0.5])
+def test_on_policy_teacher_and_student_start_their_actions_from_noise_of_the_temperature(
+    temperature: float,
+) -> None:
+    starts = []
+    for each in (1.0, temperature):
+        objective = make_recipe('on_policy', temperature=each).objective(network(), SETTING)
+        for player in ('online', 'teacher'):
+            objective.networks[player].register_forward_pre_hook(
+                lambda _, given: starts.append(given[0].action.noisy)
+            )
+        objective.loss('online', batch(), generator(5))
+    half = len(starts) // 2
+    own = slice(CHUNK, None)
+    # The rollout sees the noise twice, then the teacher begins with it.
+    for plain, calm in zip(starts[:3], starts[half : half + 3], strict=True):
+        assert plain[:, ::2, own].abs().min() > 0
+        torch.testing.assert_close(calm[:, :, own], temperature * plain[:, :, own])
+
+
 def test_history_noise_comes_from_the_cleaner_half_and_leaves_the_targets_alone() -> None:
     sample = draw_noised(batch(), TABLES, generator(1))
     noisy = with_history_noise(sample, TABLES[0], generator(2))
@@ -203,6 +223,7 @@ def test_a_dropped_prompt_is_the_empty_one() -> None:
         ({'name': 'flash_wam', 'guidance_min': 0.5}, 'guidance'),
         ({'name': 'flash_wam', 'student_steps': 0}, 'student_steps'),
         ({'name': 'on_policy', 'teacher_steps': 1}, 'teacher_steps'),
+        ({'name': 'on_policy', 'temperature': float('nan')}, 'temperature'),
         ({'name': 'flow_map', 'delta': 0.0}, 'delta'),
         ({'name': 'dmd2', 'fake_updates': 0}, 'fake_updates'),
     ],

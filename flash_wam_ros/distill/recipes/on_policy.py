@@ -32,12 +32,15 @@ class OnPolicy(Recipe):
     Attributes:
         teacher_steps: Euler steps of the teacher in both streams.
         lambda_action: weight of the action loss.
+        temperature: size of the noise that the actions start from. At 0 the student learns the one
+            answer that its teacher gives without noise, and is sampled so.
     """
 
     name: ClassVar[str] = 'on_policy'
     summary: ClassVar[str] = "the many-step teacher regressed on the student's own rollouts"
     teacher_steps: int = 16
     lambda_action: float = 1.0
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         Recipe.__post_init__(self)
@@ -45,6 +48,8 @@ class OnPolicy(Recipe):
             raise UserError(f'teacher_steps {self.teacher_steps} must be at least 2')
         if not 0.0 <= self.lambda_action < float('inf'):
             raise UserError(f'lambda_action {self.lambda_action} must be finite and >= 0')
+        if not 0.0 <= self.temperature <= 1.0:
+            raise UserError(f'temperature {self.temperature} outside [0, 1]')
 
     def objective(self, teacher: nn.Module, setting: Setting) -> Objective:
         """Return the objective of this recipe."""
@@ -100,7 +105,7 @@ class OnPolicyObjective(Objective):
         sample = self.setting.levels.at(batch, full, full, rng)
         low, high = self.recipe.guidance_min, self.recipe.guidance_max
         guidance = low + (high - low) * torch.rand((), generator=rng).item()
-        window = self._rollout(sample)
+        window = self._rollout(self._calmed(sample))
         video_end, action_end = self._teacher_ends(window, guidance)
         velocity = self.networks['online'](window)
         own = slice(self.setting.chunk_size, None)
@@ -114,6 +119,12 @@ class OnPolicyObjective(Objective):
         total = parts['video'] + self.recipe.lambda_action * parts['action']
         named = {**parts, 'total': total}
         return Losses(total=total, parts={k: v.detach() for k, v in named.items()})
+
+    def _calmed(self, sample: Noised) -> Noised:
+        """Return ``sample``, whose actions are pure noise, with noise of the temperature."""
+        action = sample.window.action
+        action = replace(action, noisy=action.noisy * self.recipe.temperature)
+        return replace(sample, window=replace(sample.window, action=action))
 
     @torch.no_grad()
     def _rollout(self, sample: Noised) -> NoisyWindow:
