@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 from typing import Any
 
-from flash_wam_ros.cli.drilling import add_common, finish, pages_of
+from flash_wam_ros.cli.drilling import add_output, finish, pages_of
 from flash_wam_ros.cli.stack import say
 from flash_wam_ros.core import UserError
 from flash_wam_ros.drill.cost import loop_cost
@@ -21,7 +21,7 @@ _TARGET = 0.35
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('--seconds', type=float, default=20.0, help='time of each row [s]')
-    add_common(parser)
+    add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,10 +45,11 @@ def page(figures: dict[str, Any]) -> list[str]:
         f'| {row["period_p99_ms"]:.1f} / {row["period_max_ms"]:.1f} ms | {row["missed_ticks"]} |'
         for row in figures['rows']
     ]
+    words = f'flash-wam bench controller --seconds {figures["seconds"]:g}'
     return [
         '## What the loop costs',
         '',
-        pages_of(EXAMPLE, machine_line(figures['machine'])),
+        pages_of(words, machine_line(figures['machine'])),
         '',
         'Processor time of the running controller, arms in motion, as a share of one core. The',
         f'target at 250 Hz with self-collision is {100 * _TARGET:.0f} %.',

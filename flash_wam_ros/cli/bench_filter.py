@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 from typing import Any
 
-from flash_wam_ros.cli.drilling import add_common, finish, pages_of
+from flash_wam_ros.cli.drilling import add_output, finish, pages_of
 from flash_wam_ros.core import UserError
 from flash_wam_ros.drill.machine import machine, machine_line
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('--steps', type=int, default=20_000, help='steps of a run')
     parser.add_argument('--runs', type=int, default=5, help='runs, of which the median is told')
-    add_common(parser)
+    add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:

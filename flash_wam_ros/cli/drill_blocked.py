@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from flash_wam_ros.cli.drilling import add_common, finish
+from flash_wam_ros.cli.drilling import add_output, finish
 
 HELP = 'drive a hand into the simulated table, let the table give way; with and without the clamp'
 EXAMPLE = 'flash-wam drill blocked'
@@ -11,7 +11,7 @@ EXAMPLE = 'flash-wam drill blocked'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_common(parser)
+    add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -14,10 +14,15 @@ _BEGIN, _END = '<!-- {name} -->', '<!-- /{name} -->'
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of every drill."""
+    """Declare the options of `open_records` and `finish`."""
     parser.add_argument(
         '--out', type=Path, help='folder for what was measured; a drill that was cut off goes on'
     )
+    add_output(parser)
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `finish`."""
     parser.add_argument('--json', type=Path, help='file for the figures')
     parser.add_argument('--page', type=Path, help='page whose section of this drill is replaced')
 
