@@ -264,12 +264,12 @@ class Controller:
         """Yield all that is not well."""
         now_ns = self._now_ns
         if now_ns is None:
-            yield Loss('loop', Reaction.STOP, 'the control loop has not run yet')
+            yield Loss(Reaction.STOP, 'the control loop has not run yet')
             return
         yield from self._watch.losses(now_ns)
         pressing = self._mover.lead.fault() if self.state in MOVING else None
         if pressing is not None:
-            yield Loss('contact', Reaction.STOP, pressing)
+            yield Loss(Reaction.STOP, pressing)
 
     def _fault(self, least: Reaction) -> str | None:
         """Return the strictest loss if at least ``least`` follows from it, else None."""

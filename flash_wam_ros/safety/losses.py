@@ -24,12 +24,10 @@ class Loss(NamedTuple):
     """A source that is not well.
 
     Attributes:
-        source: which watchdog found it.
         reaction: what follows.
         text: what is wrong: what, value, limit, remedy.
     """
 
-    source: str
     reaction: Reaction
     text: str
 

@@ -67,21 +67,21 @@ class Watch:
         """Yield everything that is not well at ``now_ns``, but the policy's silence."""
         state = self._state
         found = (
-            ('lowstate', _R.STOP, self.lowstate.fault(now_ns)),
-            ('fsm', _R.DROP, FsmWatch.fault(state)),
-            ('health', _R.STOP, self._health.fault(state)),
-            ('remote', _R.STOP, self._remote.fault(state)),
-            ('operator', _R.STOP, self.heartbeat.fault(now_ns)),
-            ('loop', _R.STOP, self.loop.fault()),
-            ('writers', _R.STOP, self._writers()),
-            ('torque', _R.STOP, self._torque.fault(now_ns)),
-            ('grippers', _R.STOP, self._grippers.fault(state, now_ns)),
-            ('walking', self._walking, self._walk.fault()),
-            ('battery', _R.PARK, self._supply.fault(now_ns)),
+            (_R.STOP, self.lowstate.fault(now_ns)),
+            (_R.DROP, FsmWatch.fault(state)),
+            (_R.STOP, self._health.fault(state)),
+            (_R.STOP, self._remote.fault(state)),
+            (_R.STOP, self.heartbeat.fault(now_ns)),
+            (_R.STOP, self.loop.fault()),
+            (_R.STOP, self._writers()),
+            (_R.STOP, self._torque.fault(now_ns)),
+            (_R.STOP, self._grippers.fault(state, now_ns)),
+            (self._walking, self._walk.fault()),
+            (_R.PARK, self._supply.fault(now_ns)),
         )
-        for source, reaction, text in found:
+        for reaction, text in found:
             if text is not None:
-                yield Loss(source, reaction, text)
+                yield Loss(reaction, text)
 
     def _writers(self) -> str | None:
         if self._other_writers <= 0:

@@ -303,6 +303,16 @@ def test_arming_before_the_first_state_is_refused():
     assert 'no lowstate yet' in rig.controller.enable().reason
 
 
+def test_arming_is_refused_where_the_last_tick_saw_no_state_though_one_before_did():
+    rig = Rig()
+    rig.run(0.1)
+    rig.controller.heartbeat(True, rig.now_ns)
+    rig.controller.tick(rig.now_ns, rig.ros_ns, None)
+    reply = rig.controller.enable()
+    assert not reply.accepted
+    assert reply.reason == 'not armed: no lowstate yet'
+
+
 def test_an_exception_inside_a_tick_ramps_down_what_was_sent_last_and_stays_in_fault():
     rig = Rig().tracking()
     pose = rig.result.command.q

@@ -210,9 +210,9 @@ def test_refused_chunks_are_named_until_one_is_accepted():
 
 
 def test_the_strictest_loss_wins_and_of_equal_ones_the_first():
-    mild = Loss('walking', Reaction.SLOW, 'a')
-    stops = [Loss('loop', Reaction.STOP, 'b'), Loss('writers', Reaction.STOP, 'c')]
-    drop = Loss('fsm', Reaction.DROP, 'd')
+    mild = Loss(Reaction.SLOW, 'a')
+    stops = [Loss(Reaction.STOP, 'b'), Loss(Reaction.STOP, 'c')]
+    drop = Loss(Reaction.DROP, 'd')
     assert strictest([]) is None
     assert strictest([mild, *stops]) is stops[0]
     assert strictest([mild, *stops, drop]) is drop
@@ -225,6 +225,30 @@ def test_the_strictest_loss_wins_and_of_equal_ones_the_first():
     ]
 
 
+# What the line of a loss says of its source -> the source.
+WORDS = {
+    'lowstate': 'lowstate',
+    'FSM': 'fsm',
+    'degC': 'health',
+    'handheld remote': 'remote',
+    'operator': 'operator',
+    'control loop': 'loop',
+    'other writer': 'writers',
+    'torque estimate': 'torque',
+    'no fresh state of': 'grippers',
+    'walks': 'walking',
+    'battery': 'battery',
+}
+
+
+def sources(losses):
+    """Return source -> reaction of what a watch found."""
+    return {
+        next(source for words, source in WORDS.items() if words in loss.text): loss.reaction
+        for loss in losses
+    }
+
+
 def seen(config=CONFIG, writers=0, **changes):
     """Return source -> reaction of what a watch finds in one state."""
     watch = Watch(config, PLANT)
@@ -232,7 +256,7 @@ def seen(config=CONFIG, writers=0, **changes):
     watch.observe(1000 * MS, told, writers)
     watch.lowstate.observe(told, None, 1000 * MS)
     watch.heartbeat.beat(True, 1000 * MS)
-    return {loss.source: loss.reaction for loss in watch.losses(1000 * MS)}
+    return sources(watch.losses(1000 * MS))
 
 
 def test_a_watch_finds_nothing_wrong_with_a_robot_that_is_well():
@@ -250,9 +274,9 @@ def test_each_source_has_the_reaction_that_is_documented():
 
 def test_a_watch_that_has_seen_nothing_misses_robot_and_operator():
     watch = Watch(CONFIG, PLANT)
-    assert {loss.source for loss in watch.losses(0)} == {'lowstate', 'operator'}
+    assert sources(watch.losses(0)).keys() == {'lowstate', 'operator'}
     watch.observe(0, None, 0)
-    assert {loss.source for loss in watch.losses(0)} == {'lowstate', 'operator'}
+    assert sources(watch.losses(0)).keys() == {'lowstate', 'operator'}
 
 
 @pytest.mark.parametrize(
@@ -265,7 +289,7 @@ def test_walking_stops_or_slows_as_configured(when, reaction):
         watch.observe(number * 2 * MS, told, 0)
         watch.lowstate.observe(told, None, number * 2 * MS)
         watch.heartbeat.beat(True, number * 2 * MS)
-    assert {loss.source: loss.reaction for loss in watch.losses(798 * MS)} == {'walking': reaction}
+    assert sources(watch.losses(798 * MS)) == {'walking': reaction}
 
 
 def test_overload_and_low_supply_come_through():
@@ -275,7 +299,7 @@ def test_overload_and_low_supply_come_through():
         watch.observe(at * MS, told, 0)
         watch.lowstate.observe(told, None, at * MS)
         watch.heartbeat.beat(True, at * MS)
-    found = {loss.source: loss.reaction for loss in watch.losses(2100 * MS)}
+    found = sources(watch.losses(2100 * MS))
     assert found['torque'] is Reaction.STOP
     assert found['battery'] is Reaction.PARK
 
@@ -288,7 +312,7 @@ def test_a_pause_of_the_loop_comes_through_and_the_clock_is_watched():
         watch.lowstate.observe(told, None, at * MS)
         watch.heartbeat.beat(True, at * MS)
     (loss,) = watch.losses(1300 * MS)
-    assert loss[:2] == ('loop', Reaction.STOP)
+    assert sources([loss]) == {'loop': Reaction.STOP}
     assert 'paused for 0.300 s' in loss.text
     assert watch.clock.observe(0, 10**18) is None
     assert 'jumped' in watch.clock.observe(0, 2 * 10**18)
