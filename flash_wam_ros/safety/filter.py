@@ -82,6 +82,7 @@ class TrajectoryFilter:
         # No soft zone, no speed that it would leave.
         self._creep = np.where(self._soft > 0, _CREEP, np.inf)
         self._down = limits.down
+        self._soft_both = np.array([-self._soft, self._soft])
         self._otg = Ruckig(size)
         self._plan = Trajectory(size)
         self._stop = Trajectory(size)
@@ -109,6 +110,7 @@ class TrajectoryFilter:
         self.q = q.astype(float)
         self._lower = np.minimum(self.limits.lower, self.q)
         self._upper = np.maximum(self.limits.upper, self.q)
+        self._wall()
         self._widened = bool(
             (self._lower < self.limits.lower).any() or (self._upper > self.limits.upper).any()
         )
@@ -142,20 +144,22 @@ class TrajectoryFilter:
 
         Worst is full jerk for all of that time, either way.
         """
-        ahead = self._furthest(self.dq, self.ddq, time_s)
-        back = self._furthest(-self.dq, -self.ddq, time_s)
-        now = resting_way(self.limits, self.dq, self.ddq)
-        return np.asarray(np.maximum(ahead - now, back + now))
+        ways = np.array([[1.0], [-1.0], [1.0]])
+        v, a = ways * self.dq, ways * self.ddq
+        way = self._hurry(v[:2], a[:2], time_s)
+        ahead, back, now = resting_way(self.limits, v, a)
+        return np.asarray(np.maximum(way[0] + ahead - now, way[1] + back + now))
 
-    def _furthest(self, v: np.ndarray, a: np.ndarray, time_s: float) -> np.ndarray:
-        """Return the (J,) ways to rest after full jerk for ``time_s`` from ``v`` and ``a``."""
+    def _hurry(self, v: np.ndarray, a: np.ndarray, time_s: float) -> np.ndarray:
+        """Put ``v`` and ``a`` (2, J) after full jerk for ``time_s``; return the ways until it."""
         limits, jerk = self.limits, self.limits.jerk
         way = v * time_s + a * time_s**2 / 2 + jerk * time_s**3 / 6
         a_then = np.minimum(limits.acceleration, a + jerk * time_s)
         # No plan enters a state from which the speed limit would be passed while braking.
         v_most = limits.velocity - np.maximum(0.0, a_then) ** 2 / (2 * jerk)
-        v_then = np.minimum(v_most, v + a * time_s + jerk * time_s**2 / 2)
-        return way + resting_way(limits, v_then, a_then)
+        v[:] = np.minimum(v_most, v + a * time_s + jerk * time_s**2 / 2)
+        a[:] = a_then
+        return np.asarray(way)
 
     @property
     def lag_s(self) -> np.ndarray:
@@ -214,7 +218,7 @@ class TrajectoryFilter:
         self._see_stop()
         inside = self._stops_inside()
         free = known & inside
-        if not inside.all():
+        if not all(inside.tolist()):
             self._try(free, wanted, dt_s)
             self._see_stop()
         if self.guard is not None:
@@ -242,7 +246,7 @@ class TrajectoryFilter:
 
         The stop that is known stays, so that another state may be tried.
         """
-        if not free.all():
+        if not all(free.tolist()):
             wanted = np.where(free, wanted, self._stop.at_time(self._stop_age_s + dt_s))
         self._set(wanted)
         self._plan_stop(self._stop_next)
@@ -251,12 +255,12 @@ class TrajectoryFilter:
         """Look at the stop that was planned last: where it leads, and from which speed."""
         self._top = top_velocity(self.limits, self.dq, self.ddq)
         extrema = self._stop_next.position_extrema
-        self._lowest = np.array([bound.min for bound in extrema])
-        self._highest = np.array([bound.max for bound in extrema])
+        # Signs turned for the upper ends, so that one comparison does for both.
+        self._ends = np.array([[end.min for end in extrema], [-end.max for end in extrema]])
 
     def _spread(self) -> np.ndarray:
         """Return the (J,) furthest ways from the present state on its stop trajectory."""
-        return np.maximum(self._highest - self.q, self.q - self._lowest)
+        return np.maximum(-(self._ends[1] + self.q), self.q - self._ends[0])
 
     def _unchanged(self) -> None:
         self.braked = np.zeros(len(self.limits), bool)
@@ -314,15 +318,19 @@ class TrajectoryFilter:
 
     def _stops_inside(self) -> np.ndarray:
         """Return (J,) whether the stop that was planned last keeps limits and soft zones."""
-        spare = self._soft * self._top
-        return (self._lowest >= self._lower + np.maximum(0.0, -spare) - _ROUNDING) & (
-            self._highest <= self._upper - np.maximum(0.0, spare) + _ROUNDING
-        )
+        spare = self._soft_both * self._top
+        kept = self._ends >= self._walls + np.maximum(0.0, spare) - _ROUNDING
+        return np.asarray(kept[0] & kept[1])
+
+    def _wall(self) -> None:
+        """Set the (2, J) walls that stops end before, with the signs of `_see_stop`."""
+        self._walls = np.array([self._lower, -self._upper])
 
     def _tighten(self) -> None:
         """Let a joint that began outside its limits keep what it has won on the way back."""
         self._lower = np.minimum(self.limits.lower, np.maximum(self._lower, self.q))
         self._upper = np.maximum(self.limits.upper, np.minimum(self._upper, self.q))
+        self._wall()
 
     def _take(self, trajectory: Trajectory, time_s: float) -> None:
         self._set(np.array(trajectory.at_time(time_s)))

@@ -52,7 +52,7 @@ class ArmPoints:
         self.side = np.repeat(np.arange(len(SIDES)), len(_FRAMES))
         self._frames = [self._frame(f'{side}_{frame}') for side in SIDES for _, frame in _FRAMES]
         self._slots = layout.indices(list(self._model.names)[1:])
-        self._columns = _slice_of(self._slots)
+        self._columns = slice_of(self._slots)
         self._size = len(layout)
         self.joint_side = np.full(self._size, -1)
         self.joint_side[self._slots] = [
@@ -116,7 +116,9 @@ def _arms_only(urdf: Path, layout: JointLayout) -> pin.Model:
     return pin.buildReducedModel(full, locked, pin.neutral(full))
 
 
-def _slice_of(slots: np.ndarray) -> slice | np.ndarray:
+def slice_of(slots: np.ndarray) -> slice | np.ndarray:
     """Return ``slots`` as a slice, which is quicker, where they follow each other."""
+    if not len(slots):
+        return slots
     ahead = slice(int(slots[0]), int(slots[0]) + len(slots))
     return ahead if np.array_equal(slots, np.r_[ahead]) else slots
