@@ -17,6 +17,7 @@ import numpy as np
 import pinocchio as pin
 
 from flash_wam_ros.core import JointLayout
+from flash_wam_ros.safety.levers import Levers, LowerBounds
 
 _SIDES = ('left', 'right')
 _UPPER_ARM = 'shoulder'
@@ -26,6 +27,12 @@ _FEET = ('ankle',)
 _NEUTRAL_GAP_M = 0.005
 _TOLERANCE_M = 1e-9
 _NOT_FINITE = 'a pose that is not finite'
+# Where one pair must be measured, those are too that would have to be soon [m].
+_AHEAD_M = 0.03
+# Pairs that are measured without a look at the spheres around them.
+_FEW = 24
+# What measured distances may be too large by, for rounding and the search's own tolerance [m].
+_SPARE_M = 1e-6
 NEAR_M = 0.08
 """Distance beyond which nothing is measured unless less is asked for [m]."""
 
@@ -75,7 +82,7 @@ class ClearanceModel:
         self._local = np.array([offset.homogeneous for offset in self._offsets])
         self._middles = np.array(self._centres)
         self._neutral = pin.neutral(self._model)
-        self._slots, self._coordinates = self._map(layout)
+        self._slots, self._joints, self._coordinates = self._map(layout)
         self._first, self._second = self._pairs()
         self._touching = self._radii[self._first] + self._radii[self._second]
         self._placed = self._place_pairs(zip(self._first, self._second, strict=True))
@@ -87,8 +94,11 @@ class ClearanceModel:
         rows = np.array([('', *_SIDES).index(self._side(i)) for i in range(len(self._names))])
         self._rows = rows
         self._sides = np.array([rows[self._first], rows[self._second]])
+        self._levers = self._measure_levers(len(layout))
         self._reach = self._reaches(layout)
         self._still = np.zeros(1 + len(_SIDES))
+        self._known = LowerBounds(self._levers.pairs(self._first, self._second))
+        self._unknown = np.full(len(self._first), -np.inf)
         self._obstacles = tuple(obstacles)
         self._outer = [
             index
@@ -118,8 +128,8 @@ class ClearanceModel:
     ) -> dict[str, float]:
         """Return the distances [m] of all pairs that are, or may be, nearer than ``within_m``.
 
-        Only pairs are measured whose bounding spheres are nearer. A pose that is not finite is
-        near itself.
+        Only pairs are measured that may be nearer after all that is known of them. A pose that is
+        not finite is near itself.
 
         Args:
             q: (J,) positions of all joints.
@@ -136,30 +146,58 @@ class ClearanceModel:
         # A sum is finite only if all of it is, and cheaper than a look at each.
         if not math.isfinite(float(q.sum()) + float(by_side.sum())):
             return {_NOT_FINITE: 0.0}
-        self._pose(q)
         nearer = by_side[self._sides[0]] + by_side[self._sides[1]]
+        bounds = self._known.at(q) if self._levers.hold(q) else self._unknown
+        suspects = _below(bounds - nearer, within_m + _SPARE_M)
+        if among is not None:
+            suspects = [pair for pair in suspects if self._pair_names[pair] in among]
+        if not suspects and not self._outer:
+            return {}
+        self._pose(q)
+        if among is None and suspects:
+            suspects = self._survey(q, bounds, nearer, within_m)
         found: dict[str, float] = {}
-        for pair in self._suspects(nearer, within_m, among):
-            measured = pin.computeDistance(self._geometry, self._placed, pair).min_distance
-            distance = measured - float(nearer[pair])
+        for pair in suspects:
+            distance = self._measured(pair) - float(nearer[pair])
             if not distance >= within_m:
                 found[self._pair_names[pair]] = distance
         for body in self._outer:
             found.update(self._near_obstacles(body, float(by_side[self._rows[body]]), within_m))
         return found
 
-    def _suspects(
-        self, nearer: np.ndarray, within_m: float, among: Collection[str] | None
+    def _survey(
+        self, q: np.ndarray, bounds: np.ndarray, nearer: np.ndarray, within_m: float
     ) -> list[int]:
-        """Return the pairs that must be measured."""
-        if among is not None:
-            return [self._by_name[name] for name in among if name in self._by_name]
+        """Learn how far apart the pairs are at ``q`` (J,), where the bodies are placed.
+
+        Args:
+            q: the pose.
+            bounds: (P,) what is known of their distances there [m].
+            nearer: (P,) what they count as nearer by [m].
+            within_m: up to where pairs must be measured [m].
+
+        Returns:
+            the pairs that must be measured.
+        """
+        look = _below(bounds - nearer, within_m + _AHEAD_M)
+        if len(look) > _FEW:
+            bounds = np.maximum(bounds, self._spheres_apart())
+            look = _below(bounds - nearer, within_m + _AHEAD_M)
+        bounds[look] = [self._measured(pair) for pair in look]
+        if self._levers.hold(q):
+            self._known.renew(q, bounds)
+        return _below(bounds - nearer, within_m)
+
+    def _measured(self, pair: int) -> float:
+        """Return the distance [m] of a pair where the bodies are placed."""
+        return float(pin.computeDistance(self._geometry, self._placed, pair).min_distance)
+
+    def _spheres_apart(self) -> np.ndarray:
+        """Return the (P,) distances [m] of the spheres around the pairs' bodies."""
         places = self._places()
         centres = np.einsum('gij,gj->gi', places[:, :3, :3], self._middles) + places[:, :3, 3]
         between = centres[self._first] - centres[self._second]
-        apart = np.sqrt(np.einsum('ij,ij->i', between, between)) - self._touching - nearer
-        suspects: list[int] = np.flatnonzero(~(apart >= within_m)).tolist()
-        return suspects
+        return np.asarray(np.sqrt(np.einsum('ij,ij->i', between, between)) - self._touching)
 
     def _near_obstacles(
         self, body: int, nearer_m: float, within_m: float
@@ -202,16 +240,17 @@ class ClearanceModel:
             placed.distanceRequests[index] = request
         return placed
 
-    def _map(self, layout: JointLayout) -> tuple[np.ndarray, np.ndarray]:
-        """Return slots of ``layout`` and the model's coordinates that they set."""
-        slots, coordinates = [], []
+    def _map(self, layout: JointLayout) -> tuple[np.ndarray, list[int], np.ndarray]:
+        """Return slots of ``layout``, the model's joints that they set, and their coordinates."""
+        slots, joints, coordinates = [], [], []
         for joint, name in enumerate(self._model.names):
             # The second finger mirrors the first, so it has the same travel.
             source = name.replace('_mimic', '')
             if source in layout.names:
                 slots.append(layout.index(source))
+                joints.append(joint)
                 coordinates.append(self._model.joints[joint].idx_q)
-        return np.array(slots), np.array(coordinates)
+        return np.array(slots), joints, np.array(coordinates)
 
     def _side(self, index: int) -> str:
         """Return whose arm the body belongs to, '' for trunk and legs."""
@@ -244,34 +283,32 @@ class ClearanceModel:
         arm, body = names if sides[0] else names[::-1]
         return _UPPER_ARM not in arm and _UPPER_ARM not in body
 
+    def _measure_levers(self, size: int) -> Levers:
+        """Return the levers of the bodies on a layout of ``size`` joints."""
+        middles = [
+            place.act(centre) for place, centre in zip(self._offsets, self._centres, strict=True)
+        ]
+        extents = np.linalg.norm(middles, axis=1) + self._radii
+        slots = dict(zip(self._joints, self._slots.tolist(), strict=True))
+        return Levers(self._model, slots, size, self._parents, extents)
+
     def _reaches(self, layout: JointLayout) -> np.ndarray:
         """Return how far what each joint moves can be from it [m], a row a side; 1 for fingers.
 
         The first row, of trunk and legs, is zero: they are not what the controller moves.
         """
         reach = np.zeros((1 + len(_SIDES), len(layout)))
-        for joint, name in enumerate(self._model.names):
+        for slot, name in enumerate(layout.names):
             side = name.split('_', 1)[0]
-            if name not in layout.names or not any(word in name for word in _ARM_JOINTS):
-                continue
-            row = 1 + _SIDES.index(side)
-            reach[row, layout.index(name)] = 1.0 if 'gripper' in name else self._lever(joint)
+            if side in _SIDES and any(word in name for word in _ARM_JOINTS):
+                reach[1 + _SIDES.index(side), slot] = self._levers.bodies[:, slot].max()
         return reach
 
-    def _lever(self, joint: int) -> float:
-        """Return the largest distance from ``joint`` to a body that it moves, in any pose."""
-        longest = 0.0
-        for index, parent in enumerate(self._parents):
-            way, link = 0.0, parent
-            while link not in (0, joint):
-                way += float(np.linalg.norm(self._model.jointPlacements[link].translation))
-                link = self._model.parents[link]
-            if link == joint:
-                centre = self._offsets[index].act(self._centres[index])
-                longest = max(
-                    longest, way + float(np.linalg.norm(centre)) + float(self._radii[index])
-                )
-        return longest
+
+def _below(bounds: np.ndarray, limit_m: float) -> list[int]:
+    """Return where ``bounds`` (P,) are not known to be at least ``limit_m`` [m]."""
+    below: list[int] = np.flatnonzero(~(bounds >= limit_m)).tolist()
+    return below
 
 
 def _hull(shape: coal.CollisionGeometry) -> coal.CollisionGeometry:

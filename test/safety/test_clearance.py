@@ -1,8 +1,8 @@
 """The arms keep clear of the body: distances, the gate, and motions that ask for a collision."""
 
-import coal
 import numpy as np
 import pytest
+from distances import EveryPair
 from hypothesis import given
 from hypothesis import strategies as st
 from limits import broken
@@ -89,34 +89,6 @@ def test_what_is_near_is_what_measuring_every_pair_finds(model, drift_rad):
         assert all(found[pair] == pytest.approx(expected[pair], abs=1e-9) for pair in found)
         seen += len(found)
     assert seen > 1000
-
-
-class EveryPair:
-    """Measures every pair with coal alone: no bounding spheres, no order, no memory."""
-
-    def __init__(self, model):
-        self.model = model
-
-    def __call__(self, q, drift, within_m):
-        model, found = self.model, {}
-        model._pose(q)
-        places = model._places()
-        nearer = np.zeros(3) if drift is None else model._reach @ drift
-        for row, (one, two) in enumerate(zip(model._first, model._second, strict=True)):
-            request = coal.DistanceRequest()
-            request.enable_signed_distance = False
-            request.gjk_tolerance = 1e-9
-            distance = coal.distance(
-                *self._body(one, places), *self._body(two, places), request, coal.DistanceResult()
-            )
-            distance -= nearer[model._sides[:, row]].sum()
-            if not distance >= within_m:
-                found[f'{model._names[one]}|{model._names[two]}'] = distance
-        return found
-
-    def _body(self, body, places):
-        place = places[body]
-        return self.model._shapes[body], coal.Transform3s(place[:3, :3], place[:3, 3])
 
 
 def test_only_the_pairs_asked_for_are_measured(model):
