@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -97,3 +98,26 @@ def test_the_keystore_script_says_in_one_line_what_it_lacks(tmp_path):
         assert len(done.stderr.strip().splitlines()) == 1
         assert word in done.stderr
     assert not (tmp_path / 'keys').exists()
+
+
+@pytest.mark.parametrize('keys', [True, False], ids=['no key in the enclave', 'no keystore'])
+def test_a_process_that_must_be_guarded_does_not_run_without_keys(tmp_path, keys):
+    """With a middleware that has the security plugins, and with one that has not."""
+    if keys:
+        (tmp_path / 'keys' / 'enclaves' / 'flash_wam' / 'operator').mkdir(parents=True)
+    environ = {
+        **os.environ,
+        'ROS_SECURITY_ENABLE': 'true',
+        'ROS_SECURITY_STRATEGY': 'Enforce',
+        'ROS_SECURITY_KEYSTORE': str(tmp_path / 'keys'),
+    }
+    words = ['-m', 'flash_wam_ros.nodes.operator_node', '--ros-args', '--enclave']
+    done = subprocess.run(
+        [sys.executable, *words, enclave('operator')],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert 'security' in done.stderr.lower()
