@@ -298,11 +298,28 @@ class ClearanceModel:
         The first row, of trunk and legs, is zero: they are not what the controller moves.
         """
         reach = np.zeros((1 + len(_SIDES), len(layout)))
-        for slot, name in enumerate(layout.names):
+        for joint, name in enumerate(self._model.names):
             side = name.split('_', 1)[0]
-            if side in _SIDES and any(word in name for word in _ARM_JOINTS):
-                reach[1 + _SIDES.index(side), slot] = self._levers.bodies[:, slot].max()
+            if name not in layout.names or not any(word in name for word in _ARM_JOINTS):
+                continue
+            row = 1 + _SIDES.index(side)
+            reach[row, layout.index(name)] = 1.0 if 'gripper' in name else self._lever(joint)
         return reach
+
+    def _lever(self, joint: int) -> float:
+        """Return the largest distance from ``joint`` to a body that it moves, fingers closed."""
+        longest = 0.0
+        for index, parent in enumerate(self._parents):
+            way, link = 0.0, parent
+            while link not in (0, joint):
+                way += float(np.linalg.norm(self._model.jointPlacements[link].translation))
+                link = self._model.parents[link]
+            if link == joint:
+                centre = self._offsets[index].act(self._centres[index])
+                longest = max(
+                    longest, way + float(np.linalg.norm(centre)) + float(self._radii[index])
+                )
+        return longest
 
 
 def _below(bounds: np.ndarray, limit_m: float) -> list[int]:
