@@ -44,7 +44,7 @@ _CREEP = 1e-3
 # What rounding leaves of a motion that has come to rest [rad/s, rad/s^2].
 _STILL = np.array([[1e-12], [1e-9]])
 # Shares of a stop that are left where its path is looked at.
-_LEFT = (2 / 3, 1 / 3, 0.0)
+_LEFT = (5 / 6, 2 / 3, 1 / 2, 1 / 3, 1 / 6, 0.0)
 
 
 class StopJudge(Protocol):
@@ -57,7 +57,7 @@ class StopJudge(Protocol):
     alone: np.ndarray
 
     def __call__(self, path: np.ndarray, before: Callable[[], np.ndarray]) -> bool:
-        """Return whether they may stop along ``path`` (3, J), where it now is ``before()``."""
+        """Return whether they may stop along ``path`` (K, J), where it now is ``before()``."""
 
 
 class TrajectoryFilter:
@@ -136,7 +136,7 @@ class TrajectoryFilter:
 
     @property
     def stop_path(self) -> np.ndarray:
-        """Return (3, J) positions on the way to rest if the joints brake now; the last is rest."""
+        """Return (K, J) positions on the way to rest if the joints brake now; the last is rest."""
         return _path(self._stop, self._stop_age_s)
 
     def stop_drift(self, time_s: float) -> np.ndarray:
@@ -342,6 +342,6 @@ class TrajectoryFilter:
 
 
 def _path(stop: Trajectory, age_s: float) -> np.ndarray:
-    """Return (3, J) positions after thirds of what is left of a stop of age ``age_s`` [s]."""
+    """Return (K, J) positions, K even steps on, of what is left of a stop of age ``age_s`` [s]."""
     left_s = max(0.0, stop.duration - age_s)
     return np.array([stop.at_time(stop.duration - left_s * share)[0] for share in _LEFT])

@@ -5,10 +5,10 @@ the body: every pair of bodies keeps its distance, or, where it began too near, 
 Braking goes along that way, so whoever brakes wherever a step would break the invariant keeps it
 for ever.
 
-In a *wide* place a check of rest covers all that can be reached until the next check, whatever is
-asked: each pair counts as nearer by what its arms can make of that time. In a *narrow* one each
-step is judged by the way to rest behind it, and taken slowly. The way is looked at in three poses,
-of which rest is one; a margin is kept for what lies between them.
+In a *wide* place a check of that way covers all that can be reached until the next check, whatever
+is asked: each pair counts as nearer by what its arms can make of that time. In a *narrow* one each
+step is judged by the way to rest behind it, and taken slowly. The way is looked at in six poses, of
+which rest is one; a margin is kept for what lies between them.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -80,15 +80,15 @@ class Gate:
         self._left_s = covered_s - dt_s
         return covered_s
 
-    def check(self, rests: Sequence[np.ndarray], drift: np.ndarray) -> None:
+    def check(self, way: Sequence[np.ndarray], drift: np.ndarray) -> None:
         """Measure whether the place is wide.
 
         Args:
-            rests: poses (J,) of rest.
+            way: poses (J,) on the way to rest if they brake now.
             drift: (J,) how far they may move in the time that is to be covered.
         """
         self._suspects = set()
-        for pose in rests:
+        for pose in way:
             self._suspects.update(self._model.near(pose, drift, self._limit_m))
 
     def allows(

@@ -214,7 +214,7 @@ class Mover:
         if span_s is not None:
             drift = np.zeros(len(self._body_q))
             drift[self._policy_in_state] = self.filter.stop_drift(span_s)
-            gate.check(self._poses(self.filter.stop_path[-1:]), drift)
+            gate.check(self._poses(self.filter.stop_path), drift)
         if not gate.narrow:
             return None
         # A grip may be made and kept where arms may not move on.
