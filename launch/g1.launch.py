@@ -1,6 +1,6 @@
 """Start controller, cameras and policy for a G1, real or simulated.
 
-ros2 launch flash_wam_ros g1.launch.py robot:=g1 network_interface:=eth0 policy:=wam
+ros2 launch flash_wam_ros g1.launch.py robot:=g1 network_interface:=eth0
 """
 
 from flash_wam_ros.bringup.launching import describe

@@ -24,7 +24,7 @@ class BringupConfig:
     robot: str = choice('sim', ('sim', 'g1'), 'the simulated G1 or the real one')
     task: str = words('red_bottle', 'task of the simulated world')
     instruction: str = words('', "what the robot is told; empty for the task's own words")
-    policy: str = words('expert', 'who decides: expert, wam, remote, or none to start no policy')
+    policy: str = words('wam', 'who decides: wam, expert, remote, or none to start no policy')
     model: str = words('', 'model folder of the policy; empty for the one that ships')
     server: str = words('', 'server of the remote policy, ws://HOST:PORT; empty for none')
     frames: str = choice('jpeg', ('jpeg', 'raw'), 'how pictures travel to the server')

@@ -41,7 +41,7 @@ class ReplayConfig:
     player: str = choice(
         'own', ('own', 'ros2'), 'who plays: own, or ros2 for one that runs already with --clock'
     )
-    policy: str = words('expert', 'who decides: expert or wam')
+    policy: str = words('wam', 'who decides: wam or expert')
     model: str = words('', 'model folder of the policy; empty for the one that ships')
     task: str = words('red_bottle', 'task of a scripted expert')
     seed: int = number(0, 0, 2**31 - 1, 'seed of the policy')

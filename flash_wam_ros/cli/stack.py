@@ -25,7 +25,7 @@ def add_world_arguments(parser: argparse.ArgumentParser) -> None:
     default = BringupConfig()
     parser.add_argument('--task', default=default.task, help='task of the simulated world')
     parser.add_argument(
-        '--policy', default=default.policy, help='who decides: expert, wam or remote'
+        '--policy', default=default.policy, help='who decides: wam, expert or remote'
     )
     parser.add_argument('--model', default=default.model, help='model folder of the policy')
     parser.add_argument(

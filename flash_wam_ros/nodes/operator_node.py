@@ -35,7 +35,7 @@ class OperatorParameters:
     """Parameters of the operator node."""
 
     task: str = words('red_bottle', 'task that is judged, for the results')
-    policy: str = words('expert', 'policy that is judged, for the results')
+    policy: str = words('wam', 'policy that is judged, for the results')
     model: str = words('', 'weights that are judged, for the results')
     seed: int = number(0, 0, 2**31 - 1, 'seed of the first episode, for the results')
     episodes: int = number(1, 1, 100_000, 'episodes to run')

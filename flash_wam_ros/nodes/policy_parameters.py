@@ -10,7 +10,7 @@ from flash_wam_ros.wire.pictures import FORMS
 class PolicyParameters:
     """Parameters of the policy node."""
 
-    policy: str = words('expert', 'name of the policy', live=True)
+    policy: str = words('wam', 'name of the policy', live=True)
     task: str = words('red_bottle', 'task of a scripted expert')
     model: str = words(
         '', 'folder of weights; empty for what the policy has of its own', live=True

@@ -5,10 +5,10 @@ the body: every pair of bodies keeps its distance, or, where it began too near, 
 Braking goes along that way, so whoever brakes wherever a step would break the invariant keeps it
 for ever.
 
-In a *wide* place a check of that way covers all that can be reached until the next check, whatever
-is asked: each pair counts as nearer by what its arms can make of that time. In a *narrow* one each
-step is judged by the way to rest behind it, and taken slowly. The way is looked at in six poses, of
-which rest is one; a margin is kept for what lies between them.
+In a *wide* place a check of that way covers all that can be reached until the next check,
+whatever is asked: each pair counts as nearer by what its arms can make of that time. In a *narrow*
+one each step is judged by the way to rest behind it, and taken slowly. The way is looked at in six
+poses, of which rest is one; a margin is kept for what lies between them.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence

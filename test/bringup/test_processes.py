@@ -59,8 +59,8 @@ def test_nobody_but_a_person_enables_a_real_robot():
         ({'domain': 233}, r'domain is 233, outside \[-1, 232\]'),
         ({'timeout_s': float('nan')}, 'timeout_s is nan'),
         ({'cameras': 'opencvv'}, "did you mean 'opencv'"),
-        ({'robot': 'g1', 'policy': 'wam'}, 'ip -brief address'),
-        ({'robot': 'g1', 'network_interface': 'eth0'}, 'policy:=wam'),
+        ({'robot': 'g1'}, 'ip -brief address'),
+        ({'robot': 'g1', 'network_interface': 'eth0', 'policy': 'expert'}, 'policy:=wam'),
     ],
 )
 def test_what_cannot_work_is_refused_with_a_remedy(arguments, words):
