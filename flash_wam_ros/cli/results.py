@@ -10,6 +10,7 @@ from flash_wam_ros.core import UserError
 
 HELP = 'write one page with the figures of many evaluations'
 EXAMPLE = 'flash-wam results models/g1-tiny/records --page docs/results.md'
+TEACHER = 'teacher'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--page', type=Path, required=True, help='the Markdown file to write')
     parser.add_argument(
-        '--teacher', default='teacher', help='the model that all others are compared with'
+        '--teacher', default=TEACHER, help='the model that all others are compared with'
     )
 
 
@@ -33,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
 
     records, foresights = read_records(args.records)
     words = ['flash-wam', 'results', *map(str, args.records), '--page', str(args.page)]
+    if args.teacher != TEACHER:
+        words += ['--teacher', args.teacher]
     page = Page(
         records=pooled(records),
         foresights=foresights,

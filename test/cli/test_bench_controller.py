@@ -60,7 +60,7 @@ def test_a_time_out_of_range_is_refused_in_one_line(seconds, measured, capsys):
 )
 def test_what_keeps_no_records_offers_no_folder_for_them(words, capsys):
     with pytest.raises(SystemExit) as ended:
-        main([*words.split(), '--help'])
+        main([*words, '--help'])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
     assert '--out' not in shown
