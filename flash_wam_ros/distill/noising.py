@@ -114,6 +114,8 @@ class Noised:
         action_velocity: eps - x0 of the actions, zero where the mask is False.
         actions_mask: True where an action is supervised.
         frames_mask: True where the video is supervised, (B, 1, F, 1, 1).
+        noiseless: (B, F) True where the actions start from nothing instead of noise; None for
+            nowhere (see ``with_noiseless_starts``).
     """
 
     window: NoisyWindow
@@ -121,6 +123,7 @@ class Noised:
     action_velocity: Tensor
     actions_mask: Tensor
     frames_mask: Tensor
+    noiseless: Tensor | None = None
 
 
 def noised(batch: CleanBatch, t_video: Tensor, t_action: Tensor, rng: torch.Generator) -> Noised:
@@ -211,3 +214,39 @@ def with_history_noise(sample: Noised, table: TrainingTable, rng: torch.Generato
     clean = interpolate(video.clean, normal_like(video.clean, rng), t)
     noisy_history = replace(video, clean=clean, t_clean=t)
     return replace(sample, window=replace(sample.window, video=noisy_history))
+
+
+def with_noiseless_starts(
+    sample: Noised, probability: float, chunk_size: int, rng: torch.Generator
+) -> Noised:
+    """Let the actions of some chunks start at sigma 1 from zeros instead of noise.
+
+    The velocity from there is the negative mean of what was done in such a place: what one step
+    with temperature 0 needs. The table's weight vanishes at sigma 1, so that nothing else teaches
+    it (docs/distillation.md).
+
+    Args:
+        sample: what is changed; frames at timestep 0 stay as they are.
+        probability: of each chunk.
+        chunk_size: frames in a chunk.
+        rng: draws the chunks.
+    """
+    action = sample.window.action
+    size, frames = action.t.shape
+    chunk_of = torch.arange(frames).div(chunk_size, rounding_mode='floor')
+    drawn = torch.rand(size, int(chunk_of[-1]) + 1, generator=rng) < probability
+    noiseless = drawn[:, chunk_of].to(action.t.device) & (action.t > 0)
+    here = noiseless[:, None, :, None, None]
+    supervised = sample.actions_mask.to(action.clean)
+    actions = action.noisy - action.sigma * sample.action_velocity
+    action = replace(
+        action,
+        noisy=torch.where(here, 0.0, action.noisy),
+        t=torch.where(noiseless, float(TRAIN_STEPS), action.t),
+    )
+    return replace(
+        sample,
+        window=replace(sample.window, action=action),
+        action_velocity=torch.where(here, -actions * supervised, sample.action_velocity),
+        noiseless=noiseless,
+    )

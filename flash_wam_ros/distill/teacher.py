@@ -10,7 +10,12 @@ from flash_wam_ros.core import UserError
 from flash_wam_ros.distill.look import LookingNetwork, places_loss
 from flash_wam_ros.distill.losses import squared_error
 from flash_wam_ros.distill.networks import ema_update, frozen_copy, trainable_copy
-from flash_wam_ros.distill.noising import LevelConfig, Noised, with_history_noise
+from flash_wam_ros.distill.noising import (
+    LevelConfig,
+    Noised,
+    with_history_noise,
+    with_noiseless_starts,
+)
 from flash_wam_ros.distill.objective import Losses, Objective
 from flash_wam_ros.distill.wam_network import WamNetwork
 from flash_wam_ros.distill.window import CleanBatch, Velocities, View
@@ -35,6 +40,8 @@ class TeacherConfig:
             a small network looks instead of going on with what it did.
         imagination_dropout: probability that a batch's actions do not see the video of their own
             chunk, so that the model also works with imagination off.
+        noiseless_starts: probability that a chunk's actions start at sigma 1 from zeros, where one
+            step with temperature 0 starts; its weight is 1.
         look: weight of the loss of a probe that reads where things are (see look.py); 0 for none.
     """
 
@@ -46,6 +53,7 @@ class TeacherConfig:
     ema_decay: float = 0.999
     action_history_dropout: float = 0.0
     imagination_dropout: float = 0.0
+    noiseless_starts: float = 0.0
     look: float = 0.0
 
     def __post_init__(self) -> None:
@@ -58,7 +66,7 @@ class TeacherConfig:
             )
         for name in (
             *('history_noise', 'text_dropout', 'action_history_dropout'),
-            'imagination_dropout',
+            *('imagination_dropout', 'noiseless_starts'),
         ):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UserError(f'{name} {getattr(self, name)} must be a probability')
@@ -88,13 +96,13 @@ def flow_matching_losses(
     """Return the weighted video and action losses of predicted velocities."""
     video = squared_error(velocity.video, sample.video_velocity)
     action = squared_error(velocity.action, sample.action_velocity)
+    video_weight = tables[0].weight_of(sample.window.video.t)
+    action_weight = tables[1].weight_of(sample.window.action.t)
+    if sample.noiseless is not None:
+        action_weight = torch.where(sample.noiseless, 1.0, action_weight)
     return (
-        frame_weighted(
-            video,
-            sample.frames_mask.expand(video.shape),
-            tables[0].weight_of(sample.window.video.t),
-        ),
-        frame_weighted(action, sample.actions_mask, tables[1].weight_of(sample.window.action.t)),
+        frame_weighted(video, sample.frames_mask.expand(video.shape), video_weight),
+        frame_weighted(action, sample.actions_mask, action_weight),
     )
 
 
@@ -155,6 +163,8 @@ class TeacherObjective(Objective):
             imagines = torch.rand((), generator=rng).item() >= config.imagination_dropout
             view = view._replace(imagination=imagines)
         sample = replace(sample, window=replace(sample.window, text_emb=text, view=view))
+        if config.noiseless_starts:
+            sample = with_noiseless_starts(sample, config.noiseless_starts, view.chunk_size, rng)
         return _with_hidden_history(sample, config.action_history_dropout, rng)
 
     def loss(self, player: str, batch: CleanBatch, rng: torch.Generator) -> Losses:

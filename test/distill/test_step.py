@@ -15,14 +15,20 @@ from flash_wam_ros.distill.noising import (
     draw_timesteps,
     jump_timesteps,
     with_history_noise,
+    with_noiseless_starts,
 )
 from flash_wam_ros.distill.objective import OptimiserConfig
 from flash_wam_ros.distill.recipes import RECIPES, make_recipe
 from flash_wam_ros.distill.recipes.action_prefix import ActionPrefixObjective
 from flash_wam_ros.distill.step import euler, guided_velocities
-from flash_wam_ros.distill.teacher import TeacherConfig, TeacherObjective
+from flash_wam_ros.distill.teacher import (
+    TeacherConfig,
+    TeacherObjective,
+    flow_matching_losses,
+)
 from flash_wam_ros.distill.train.seeding import generator
 from flash_wam_ros.distill.train.stepper import Stepper
+from flash_wam_ros.distill.window import Velocities
 from flash_wam_ros.wam.schedule import TrainingTable
 
 TRAINED = [name for name, recipe in RECIPES.items() if recipe.trains]
@@ -195,6 +201,50 @@ def test_history_noise_comes_from_the_cleaner_half_and_leaves_the_targets_alone(
     assert (levels <= 0.8334).all()
     assert torch.equal(noisy.video_velocity, sample.video_velocity)
     assert not torch.equal(noisy.window.video.clean, sample.window.video.clean)
+
+
+def test_noiseless_starts_ask_for_the_whole_way_from_zeros_to_what_was_done() -> None:
+    clean = batch()
+    sample = LevelConfig(draws='rollout').draw(clean, CHUNK, generator(1))
+    every = with_noiseless_starts(sample, 1.0, CHUNK, generator(2))
+    assert every.noiseless is not None
+    action, own = every.window.action, slice(1, None)
+    assert every.noiseless[:, own].all()
+    assert (action.t[:, own] == 1000).all()
+    assert (action.noisy[:, :, own] == 0).all()
+    done = clean.actions * sample.actions_mask
+    torch.testing.assert_close(every.action_velocity, -done, atol=1e-5, rtol=0)
+    # The first frame of a rollout is known, so nothing starts there.
+    assert not every.noiseless[:, 0].any()
+    assert torch.equal(action.t[:, 0], sample.window.action.t[:, 0])
+
+
+def test_noiseless_starts_are_drawn_chunk_by_chunk_and_leave_the_others_alone() -> None:
+    sample = LevelConfig(draws='rollout').draw(batch(), CHUNK, generator(1))
+    some = with_noiseless_starts(sample, 0.5, CHUNK, generator(3))
+    assert some.noiseless is not None
+    chosen = some.noiseless[:, 1:]
+    assert chosen.any()
+    assert not chosen.all()
+    left = ~some.noiseless[:, None, :, None, None]
+    before, after = sample.window.action, some.window.action
+    for one, other in (
+        (before.noisy, after.noisy),
+        (sample.action_velocity, some.action_velocity),
+    ):
+        assert torch.equal(one * left, other * left)
+    assert torch.equal(before.t * ~some.noiseless, after.t * ~some.noiseless)
+
+
+def test_only_noiseless_starts_teach_what_one_step_at_temperature_0_asks() -> None:
+    """The table's weight vanishes at sigma 1."""
+    plain = LevelConfig(draws='rollout').draw(batch(), CHUNK, generator(1))
+    at_one = replace(plain.window.action, t=torch.full_like(plain.window.action.t, 1000.0))
+    noisy = replace(plain, window=replace(plain.window, action=at_one))
+    from_zeros = with_noiseless_starts(plain, 1.0, CHUNK, generator(2))
+    wrong = Velocities(torch.zeros_like(plain.video_velocity), torch.zeros_like(batch().actions))
+    assert flow_matching_losses(wrong, noisy, TABLES)[1] == 0
+    assert flow_matching_losses(wrong, from_zeros, TABLES)[1] > 0
 
 
 def test_timesteps_are_drawn_over_the_whole_table() -> None:
