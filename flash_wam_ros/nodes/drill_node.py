@@ -5,6 +5,7 @@ service, ``{"spoil": "heartbeat", "fault": "stop"}`` applies a fault to the hear
 chunks. Writes one JSON object a line: states, answers, and when a fault began.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -87,6 +88,8 @@ class DrillNode(BaseNode):
             ]
         )
         self._faults = {'heartbeat': 'none', 'chunk': 'none', 'clock': 'none'}
+        # What is told of the last message before a fault is true: none is under way meanwhile.
+        self._sending = threading.Lock()
         self._spoilt_told = True
         self._clock_offset_ns = 0
         self._late = _Late()
@@ -161,6 +164,10 @@ class DrillNode(BaseNode):
         self._times.publish(Clock(clock=now))
 
     def _beat(self) -> None:
+        with self._sending:
+            self._beat_once()
+
+    def _beat_once(self) -> None:
         self._late.run()
         fault = self._faults['heartbeat']
         if fault in ('stop', 'freeze'):
@@ -177,6 +184,10 @@ class DrillNode(BaseNode):
             self._beats.publish(Bool(data=True))
 
     def _decide(self) -> None:
+        with self._sending:
+            self._decide_once()
+
+    def _decide_once(self) -> None:
         fault = self._faults['chunk']
         if fault == 'stop':
             return
@@ -219,18 +230,22 @@ class DrillNode(BaseNode):
             accepted, answer = self._asker.ask(name, **order)
             tell(ask=name, accepted=accepted, message=answer)
         elif 'spoil' in order:
-            self._spoilt_told = False
-            self._faults[order['spoil']] = order['fault']
-            if order['spoil'] == 'clock':
-                self._clock_offset_ns = _CLOCK_JUMP_NS if order['fault'] == 'clock jump' else 0
-            tell(
-                fault=order['fault'],
-                at_ns=time.monotonic_ns(),
-                expiry_ns=self._expiry_ns,
-                beat_ns=self._beat_ns,
-            )
+            with self._sending:
+                self._spoil(order['spoil'], order['fault'])
         elif 'report' in order:
             tell(seen_beat_ns=self._seen_beat_ns, expiry_ns=self._expiry_ns)
+
+    def _spoil(self, what: str, fault: str) -> None:
+        self._spoilt_told = False
+        self._faults[what] = fault
+        if what == 'clock':
+            self._clock_offset_ns = _CLOCK_JUMP_NS if fault == 'clock jump' else 0
+        tell(
+            fault=fault,
+            at_ns=time.monotonic_ns(),
+            expiry_ns=self._expiry_ns,
+            beat_ns=self._beat_ns,
+        )
 
 
 def main() -> None:

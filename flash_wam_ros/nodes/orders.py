@@ -8,8 +8,9 @@ from typing import Any
 
 
 def tell(**words: object) -> None:
-    """Write one line."""
-    print(json.dumps(words), flush=True)
+    """Write one line, whole, whichever threads write others."""
+    sys.stdout.write(json.dumps(words) + '\n')
+    sys.stdout.flush()
 
 
 def obey(act: Callable[[dict[str, Any]], None], end: Callable[[], None]) -> None:
