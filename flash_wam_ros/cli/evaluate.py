@@ -15,7 +15,7 @@ from flash_wam_ros.cli.stack import log_folder, run_stack
 from flash_wam_ros.core import UserError
 from flash_wam_ros.evaluate.conditions import LOOKS
 from flash_wam_ros.evaluate.results import TRAINED, Results, Setting
-from flash_wam_ros.evaluate.runner import check_names, episode_runner
+from flash_wam_ros.evaluate.runner import WIDEST, check_names, episode_runner
 from flash_wam_ros.evaluate.statistics import wilson_interval
 from flash_wam_ros.policy.protocol import Policy
 
@@ -41,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--words',
         default=TRAINED,
         help='trained or held_out wordings, or an instruction (lockstep; default: trained)',
+    )
+    parser.add_argument(
+        '--limits',
+        choices=('', WIDEST),
+        default='',
+        help='widest: the controller limits as little as can be set and does not look at '
+        'self-collision (lockstep)',
     )
     parser.add_argument('--episodes', type=int, default=50, help='number of episodes')
     parser.add_argument('--seed', type=int, default=1000, help='seed of the first episode')
@@ -83,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
         sampling=args.sampling,
         look=args.look,
         words=args.words,
+        limits=args.limits,
     )
     check_names(setting)
     results = Results(setting, args.json)
@@ -90,8 +98,8 @@ def run(args: argparse.Namespace) -> int:
     if results.episodes:
         console.print(f'{args.json} holds {len(results.episodes)} episodes; going on from there')
     if args.through == 'ros':
-        if args.sampling or args.look or args.words != TRAINED:
-            raise UserError('--sampling, --look and --words need --through lockstep')
+        if args.sampling or args.look or args.limits or args.words != TRAINED:
+            raise UserError('--sampling, --look, --words and --limits need --through lockstep')
         if args.pictures or args.bags:
             raise UserError(
                 '--pictures and --bags need --through lockstep; flash-wam demo --record films '
@@ -109,6 +117,7 @@ def _refuse_own_options(args: argparse.Namespace) -> None:
     given = {
         '--task': bool(args.task),
         '--look': bool(args.look),
+        '--limits': bool(args.limits),
         '--words': args.words != TRAINED,
         '--through ros': args.through != 'lockstep',
         '--pictures': args.pictures is not None,

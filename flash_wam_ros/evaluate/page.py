@@ -35,6 +35,7 @@ class Page:
             self.section_successes(),
             self._differences(),
             self._conditions(),
+            self._limits(),
             self._through_ros(),
             self._foresight(),
             self._notes(),
@@ -49,6 +50,7 @@ class Page:
             for record in self.records
             if record.setting.through == 'lockstep'
             and not record.setting.look
+            and not record.setting.limits
             and record.setting.words == TRAINED
         ]
 
@@ -133,21 +135,49 @@ class Page:
         real = [record for record in self.records if record.setting.through == 'ros']
         if not real:
             return ''
-        rows = []
-        for record in real:
-            same = [
-                other
-                for other in self._plain
-                if (other.name, other.setting.task) == (record.name, record.setting.task)
-                and other.setting.sampling == record.setting.sampling
+        rows = [
+            [
+                record.name,
+                record.setting.task,
+                _rate(record),
+                *_pair(self._beside_plain(record)),
+                _latency([record]),
             ]
-            pair = paired(record, same[0]) if same else None
-            rows.append(
-                [record.name, record.setting.task, _rate(record), *_pair(pair), _latency([record])]
-            )
+            for record in real
+        ]
         header = ['model', 'task', 'success', 'less lock step, points', 'layouts', 'p50 / p99']
         text = '## Through ROS, in real time\n\nAll processes, as on a robot, with the controller.'
         return f'{text}\n\n{_table(header, rows)}'
+
+    def _limits(self) -> str:
+        wide = [record for record in self.records if record.setting.limits]
+        if not wide:
+            return ''
+        rows = [
+            [
+                record.name,
+                record.setting.task,
+                _rate(record),
+                *_pair(self._beside_plain(record)),
+            ]
+            for record in wide
+        ]
+        header = ['model', 'task', 'success', 'less full controller, points', 'layouts']
+        text = (
+            '## What the controller costs\n\nUnder a controller that limits as little as can be '
+            'set and does not look at self-collision, beside the same layouts under the defaults.'
+        )
+        return f'{text}\n\n{_table(header, rows)}'
+
+    def _beside_plain(self, record: Record) -> Paired | None:
+        """Return a record less the same in lock step under ordinary conditions."""
+        same = [
+            other
+            for other in self._plain
+            if (other.name, other.setting.task) == (record.name, record.setting.task)
+            and other.setting.sampling == record.setting.sampling
+        ]
+        return paired(record, same[0]) if same else None
 
     def _foresight(self) -> str:
         if not self.foresights:

@@ -143,7 +143,8 @@ def read_records(paths: Sequence[Path]) -> tuple[list[Record], list[Foresight]]:
 def _read(path: Path) -> Record | Foresight:
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-        setting = Setting(**{name: content[name] for name in Setting.__dataclass_fields__})
+        names = Setting.__dataclass_fields__
+        setting = Setting(**{name: content[name] for name in names if name in content})
         if 'imagined' in content:
             rows = tuple(content['table'])
             return Foresight(setting=setting, episodes=len(content['imagined']), rows=rows)

@@ -22,6 +22,24 @@ from flash_wam_ros.sim.tasks import TASKS, WORDINGS
 HELD_OUT = 'held_out'
 """Stands for the wordings that no demonstration has."""
 
+WIDEST = 'widest'
+"""Stands for a controller that limits as little as can be set."""
+
+_WIDEST = ControllerConfig(
+    velocity_rad_s=10.0,
+    acceleration_rad_s2=60.0,
+    jerk_rad_s3=2000.0,
+    gripper_velocity_m_s=0.5,
+    gripper_closing_m_s=0.5,
+    gripper_acceleration_m_s2=10.0,
+    gripper_jerk_m_s3=500.0,
+    position_margin_rad=0.0,
+    soft_zone_s=0.005,
+    hand_speed_m_s=5.0,
+    lead_torque_fraction=1.0,
+    contact_s=10.0,
+)
+
 EpisodeRunner = Callable[[int], Episode]
 """Runs the episode of a seed."""
 
@@ -49,6 +67,11 @@ def g1_controller(
     config = config or ControllerConfig()
     clearance = _clearance(config.keep_out) if check_clearance else None
     return Controller(config, plant, clearance, _points())
+
+
+def g1_widest_controller() -> Controller:
+    """Return one that limits as little as can be set, without regard to self-collision."""
+    return g1_controller(_WIDEST, check_clearance=False)
 
 
 def check_names(setting: Setting) -> None:
@@ -103,14 +126,15 @@ def episode_runner(
         policy = wrap(policy)
     notes: tuple[str, ...] = getattr(policy, 'notes', ())
     world = World(WorldConfig(task=setting.task))
+    control = g1_widest_controller if setting.limits == WIDEST else g1_controller
     with ExitStack() as stack:
         cameras = stack.enter_context(CameraRenderer(world)) if policy.cameras else None
         if pictures is None:
-            run = Lockstep(world, policy, g1_controller, cameras).episode
+            run = Lockstep(world, policy, control, cameras).episode
             yield Runner(run=_warmed(run, setting), notes=notes)
             return
         strips = stack.enter_context(closing(Strips(world, pictures)))
-        lockstep = Lockstep(world, policy, g1_controller, cameras, witness=strips)
+        lockstep = Lockstep(world, policy, control, cameras, witness=strips)
 
         def pictured(seed: int) -> Episode:
             episode = lockstep.episode(seed)

@@ -5,7 +5,7 @@ import pytest
 
 from flash_wam_ros.core import ActionChunk, Observation, UserError
 from flash_wam_ros.evaluate.lockstep import Lockstep, LockstepConfig
-from flash_wam_ros.evaluate.runner import g1_controller
+from flash_wam_ros.evaluate.runner import g1_controller, g1_widest_controller
 from flash_wam_ros.policy.protocol import PolicyOutput, SentCommands
 from flash_wam_ros.robots.g1_layout import POLICY
 from flash_wam_ros.sim.cameras import CameraRenderer
@@ -68,6 +68,14 @@ def test_the_robot_does_what_the_chunks_say(short):
     Lockstep(short, policy, g1_controller).episode(0)
     elbow = [seen.q[seen.layout.index('right_elbow_joint')] for seen in policy.shown]
     assert max(elbow) - min(elbow) == pytest.approx(0.2, abs=0.05)
+
+
+def test_wide_limits_change_less_of_what_is_asked(short):
+    changed = []
+    for make in (g1_controller, g1_widest_controller):
+        episode = Lockstep(short, Wave(), make).episode(0)
+        changed.append(sum(episode.interventions.values()))
+    assert changed[1] < changed[0]
 
 
 def test_every_command_is_told_once_and_in_order(short):
