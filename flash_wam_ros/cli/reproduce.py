@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from flash_wam_ros.bringup.paths import config_file
@@ -46,5 +47,5 @@ def _say_cost(console: Console, plan: Plan, work: Reproduction) -> None:
     took_s = {done.name: done.wall_s for done in work.done}
     for stage in plan.stages:
         done = f' (done in {took_s[stage.name] / 60:.1f})' if stage.name in took_s else ''
-        table.add_row(stage.name, f'{stage.minutes:g}{done}', f'flash-wam {stage.run}')
+        table.add_row(stage.name, f'{stage.minutes:g}{done}', escape(f'flash-wam {stage.run}'))
     console.print(table)

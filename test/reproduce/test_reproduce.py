@@ -49,6 +49,13 @@ def test_a_stage_of_each_combination_stands_for_all_of_them(tmp_path):
     assert plan.minutes == 4 * 3 + 1
 
 
+def test_what_a_plan_costs_names_its_commands_whole(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '200')
+    assert main(['reproduce', 'g1-tiny', '--out', str(tmp_path / 'out'), '--cost']) == 0
+    assert 'datasets=[datasets/red_bottle,datasets/pink_to_target,' in capsys.readouterr().out
+    assert not (tmp_path / 'out').exists()
+
+
 def test_a_stage_that_is_done_is_not_done_again(tmp_path):
     plan = plan_of(tmp_path, '--version', '--help')
     out, ran = tmp_path / 'out', []
