@@ -19,10 +19,10 @@ EXAMPLE = (
 _CARD = 'README.md'
 _MEGA = 1e6
 _ABOUT = """\
-A world-action model for the simulated Unitree G1: a teacher of many steps and {student}. Weights
-are kept in float16 and run in float32. Written by `flash-wam ship`."""
+A world-action model for the simulated Unitree G1: a teacher of many steps and {student}.
+Weights are kept in float16 and run in float32. Written by `flash-wam ship`."""
 _DISTILLED = 'the student that\n`{recipe}` distilled from it to one step a modality'
-_PLAIN = 'as student the same\nweights in fewer steps'
+_PLAIN = 'as student the\nsame weights in fewer steps'
 _SAMPLED = 'The student is sampled by `{sampling}`: steps, and temperature where it is not 1.'
 _SETTINGS = """\
 All settings stand in `teacher/run.yaml` and `student/run.yaml`; `flash-wam reproduce g1-tiny`
