@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from flash_wam_ros.core import UserError, check_fields, number, switch
+from flash_wam_ros.core import UserError, check_fields, number, standard_error, switch
 from flash_wam_ros.guardian.lease import Lease
 
 _HOME_S = 1.0
@@ -70,6 +70,7 @@ class Post:
             return subprocess.Popen(
                 self._words,
                 stdin=subprocess.DEVNULL,
+                stderr=standard_error.real(),
                 pass_fds=(self.lease.handle,),
                 start_new_session=True,
             )

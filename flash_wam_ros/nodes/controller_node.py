@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from std_msgs.msg import Bool
 from trajectory_msgs.msg import JointTrajectory
 
-from flash_wam_ros.core import check_fields, number
+from flash_wam_ros.core import check_fields, number, standard_error
 from flash_wam_ros.guardian.post import GuardianConfig
 from flash_wam_ros.nodes.control_loop import ControlLoop, LoopConfig, Moment
 from flash_wam_ros.nodes.controller_services import ControllerServices
@@ -51,6 +51,8 @@ class ControllerNode(BaseNode):
 
     CONFIGS = (PortConfig, ControllerConfig, LoopConfig, GuardianConfig, PublishConfig)
     LINGERS = False
+    # The log file of rclpy is written under the interpreter's lock; see core/standard_error.
+    ROS_ARGS = ('--disable-external-lib-logs',)
 
     def __init__(self) -> None:
         super().__init__('controller')
@@ -77,6 +79,7 @@ class ControllerNode(BaseNode):
         )
         self._told = 0
         self._wire(publish)
+        standard_error.relay()
         self._loop.start()
         self.get_logger().info(
             f'robot {port_config.robot}, mode {config.mode}, {config.rate_hz:.0f} Hz; disarmed'

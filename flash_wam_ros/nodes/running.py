@@ -22,7 +22,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from flash_wam_ros.bringup.interface import NAMESPACE
-from flash_wam_ros.core import UserError
+from flash_wam_ros.core import UserError, standard_error
 from flash_wam_ros.nodes.params import listing, read
 
 LINGER_S = 2.8
@@ -40,6 +40,7 @@ class BaseNode(Node):
 
     CONFIGS: tuple[type, ...] = ()
     LINGERS = False
+    ROS_ARGS: tuple[str, ...] = ()
 
     def __init__(self, name: str) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
@@ -137,7 +138,10 @@ def _live(make: type[BaseNode], stop: StopRequest) -> int:
 def _run(make: type[BaseNode], words: list[str]) -> int:
     stop = StopRequest(make.LINGERS)
     try:
-        rclpy.init(args=words, signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(
+            args=[*words, '--ros-args', *make.ROS_ARGS],
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
     except Exception as error:  # rclpy has no common base for malformed --ros-args
         return _complain(make.__name__, error)
     try:
@@ -168,4 +172,5 @@ def run(make: type[BaseNode], argv: Sequence[str] | None = None) -> NoReturn:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        standard_error.restore()
         os._exit(code)
