@@ -58,7 +58,7 @@ def disturbed(tmp_path_factory):
 def shared(tmp_path_factory):
     """An episode that the model which ships and the expert share."""
     folder = tmp_path_factory.mktemp('shared')
-    model = {'learner': str(MODEL), 'sampling': '1v1a'}
+    model = {'learner': str(MODEL), 'sampling': '1v1a+t0'}
     return _recorded(folder, None, task='red_bottle', **model)
 
 
