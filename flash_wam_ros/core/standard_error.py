@@ -6,6 +6,7 @@ is written goes into a pipe that takes it at once, and a thread copies it on, wa
 lock.
 """
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -22,7 +23,9 @@ class _Relay:
     def __init__(self) -> None:
         self.real = os.dup(_STDERR)
         self._source, sink = os.pipe()
-        fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        # A user who has many pipes gets no larger ones.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         # A pipe that is full loses what is written; it keeps nobody waiting.
         os.set_blocking(sink, False)
         os.dup2(sink, _STDERR)
