@@ -25,7 +25,7 @@ class ControllerConfig:
 
     velocity_rad_s: float = number(2.0, 0.05, 10.0, 'arm joint speed limit [rad/s]')
     acceleration_rad_s2: float = number(8.0, 0.5, 60.0, 'arm joint acceleration limit [rad/s^2]')
-    jerk_rad_s3: float = number(80.0, 5.0, 2000.0, 'arm joint jerk limit [rad/s^3]')
+    jerk_rad_s3: float = number(200.0, 5.0, 2000.0, 'arm joint jerk limit [rad/s^3]')
     gripper_velocity_m_s: float = number(0.15, 0.005, 0.5, 'finger speed limit [m/s]')
     gripper_closing_m_s: float = number(0.12, 0.005, 0.5, 'finger speed limit while closing [m/s]')
     gripper_acceleration_m_s2: float = number(1.5, 0.05, 10.0, 'finger acceleration limit [m/s^2]')

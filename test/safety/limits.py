@@ -10,7 +10,7 @@ LOWER = np.array(POLICY.lower) + 0.05 * ARMS
 UPPER = np.array(POLICY.upper) - 0.05 * ARMS
 VELOCITY = np.where(ARMS, 2.0, 0.15)
 ACCELERATION = np.where(ARMS, 8.0, 1.5)
-JERK = np.where(ARMS, 80.0, 30.0)
+JERK = np.where(ARMS, 200.0, 30.0)
 
 
 def broken(times, positions):
