@@ -3,13 +3,18 @@
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from rich.console import Console
 
+from flash_wam_ros.bringup.paths import config_file
 from flash_wam_ros.core import UserError
+from flash_wam_ros.evaluate.records import Record
+from flash_wam_ros.evaluate.results import Setting
 
 HELP = 'put a teacher and its student, with their model card, into a folder that ships'
 EXAMPLE = (
@@ -17,6 +22,7 @@ EXAMPLE = (
     '--datasets datasets/red_bottle --out models/g1-tiny'
 )
 _CARD = 'README.md'
+_FAILURES = 'failures'
 _MEGA = 1e6
 _ABOUT = """\
 A world-action model for the simulated Unitree G1: a teacher of many steps and {student}.
@@ -25,8 +31,8 @@ _DISTILLED = 'the student that\n`{recipe}` distilled from it to one step a modal
 _PLAIN = 'as student the\nsame weights in fewer steps'
 _SAMPLED = 'The student is sampled by `{sampling}`: steps, and temperature where it is not 1.'
 _SETTINGS = """\
-All settings stand in `teacher/run.yaml` and `student/run.yaml`; `flash-wam reproduce g1-tiny`
-names every command."""
+All settings stand in `teacher/run.yaml` and `student/run.yaml`; `flash-wam reproduce {name}` names
+every command, from the first demonstration on. All of it took {hours:.1f} hours: {machine}."""
 _LIMITS = """\
 ## Limits
 
@@ -44,6 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--sampling', default='', help="steps of the student, such as 1v1a+t0 (default: its run's)"
+    )
+    parser.add_argument(
+        '--failures',
+        type=Path,
+        nargs='+',
+        default=[],
+        help='strips of episodes that it failed, of `flash-wam evaluate --pictures`',
+    )
+    parser.add_argument(
+        '--plan', default='g1-tiny', help='plan of `flash-wam reproduce` that makes them'
     )
     parser.add_argument('--out', type=Path, required=True, help='the new folder')
 
@@ -65,6 +81,9 @@ def run(args: argparse.Namespace) -> int:
         student = args.out / 'student'
         store_config(student, sampling.applied(load_config(student)))
     shutil.copytree(args.records, args.out / 'records')
+    for strip in args.failures:
+        (args.out / _FAILURES).mkdir(exist_ok=True)
+        shutil.copy(strip, args.out / _FAILURES / strip.name)
     (args.out / _CARD).write_text(card, encoding='utf-8')
     size = write_manifest(args.out)
     Console().print(f'{args.out}: {size / _MEGA:.1f} MB', markup=False)
@@ -74,7 +93,9 @@ def run(args: argparse.Namespace) -> int:
 def _card(args: argparse.Namespace) -> str:
     from flash_wam_ros.evaluate.page import Page
     from flash_wam_ros.evaluate.records import read_records
+    from flash_wam_ros.reproduce.plan import Plan, find_plan
 
+    plan = Plan.load(find_plan(args.plan, config_file('reproduce')))
     records, foresights = read_records([args.records])
     page = Page(
         records=records,
@@ -97,11 +118,30 @@ def _card(args: argparse.Namespace) -> str:
         '\n'.join(data),
         '## Training',
         '\n'.join(training),
-        _SETTINGS,
+        _SETTINGS.format(name=args.plan, hours=plan.minutes / 60, machine=plan.machine),
         page.section_successes(),
+        '## Failures' if args.failures else '',
+        *(_failure(strip, records, args) for strip in args.failures),
         _LIMITS,
     ]
     return '\n\n'.join(section for section in sections if section) + '\n'
+
+
+def _failure(strip: Path, records: Sequence[Record], args: argparse.Namespace) -> str:
+    """Return the paragraph of a strip, with the reason that the evaluation gave."""
+    task, _, seed = strip.stem.rpartition('_')
+    wanted = Setting(task=task, policy='wam', seed=0, sampling=args.sampling)
+    for record in records:
+        if record.name != args.student.name or replace(record.setting, seed=0, model='') != wanted:
+            continue
+        for episode in record.episodes:
+            if str(episode.seed) == seed and not episode.success:
+                name = f'{task}, layout {seed}'
+                return f'{name}: {episode.reason}.\n\n![{name}]({_FAILURES}/{strip.name})'
+    raise UserError(
+        f'{strip}: no record has a failure of {args.student.name} with this task and seed; '
+        'give strips of the episodes in --records'
+    )
 
 
 def _run(folder: Path) -> dict[str, Any]:

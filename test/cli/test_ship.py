@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from flash_wam_ros.cli.main import main
+from flash_wam_ros.reproduce.plan import Plan
 from flash_wam_ros.wam.pipeline import load_config
 from flash_wam_ros.wam.shipping import check_manifest
 
@@ -29,9 +30,19 @@ def made(tmp_path):
     return tmp_path
 
 
-def _shipped(made, student, *extras):
+def _failure():
+    """Return a record that ships, and seed and reason of an episode that failed in it."""
+    for path in sorted(RECORDS.glob('*.json')):
+        record = json.loads(path.read_text())
+        for episode in record.get('episode_list', ()):
+            if not episode['success'] and record['model'].endswith('/model'):
+                return record, episode['seed'], episode['reason']
+    raise AssertionError('no failure among the records')
+
+
+def _shipped(made, student, *extras, teacher='teacher'):
     out = made / 'out'
-    words = ['--teacher', made / 'teacher', '--student', made / student, '--records', RECORDS]
+    words = ['--teacher', made / teacher, '--student', made / student, '--records', RECORDS]
     words += ['--datasets', made / 'data', '--out', out, *extras]
     assert main(['ship', *map(str, words)]) == 0
     return out
@@ -56,6 +67,35 @@ def test_a_student_that_nobody_distilled_is_called_so(made):
     card = (_shipped(made, 'teacher', '--sampling', '1v1a') / 'README.md').read_text()
     assert 'distilled' not in card
     assert 'as student the same weights in fewer steps' in ' '.join(card.split())
+
+
+def test_the_card_names_the_plan_and_what_it_took(made):
+    card = ' '.join((_shipped(made, 'flash_wam') / 'README.md').read_text().split())
+    plan = Plan.load(Path('config/reproduce/g1-tiny.yaml'))
+    assert f'took {plan.minutes / 60:.1f} hours: {plan.machine}' in card
+
+
+def test_failures_are_shown_with_their_reason(made):
+    record, seed, reason = _failure()
+    strip = made / f'{record["task"]}_{seed}.png'
+    strip.write_bytes(b'a picture')
+    (made / 'teacher').rename(made / Path(record['model']).parent.name)
+    student = Path(record['model']).parent.name
+    out = _shipped(
+        made, student, '--sampling', record['sampling'], '--failures', strip, teacher=student
+    )
+    assert f'{reason}.\n\n![' in (out / 'README.md').read_text()
+    assert (out / 'failures' / strip.name).read_bytes() == b'a picture'
+
+
+def test_a_strip_of_no_failure_is_refused(made, capsys):
+    strip = made / 'red_bottle_5.png'
+    strip.write_bytes(b'')
+    words = ['ship', '--teacher', made / 'teacher', '--student', made / 'teacher']
+    words += ['--records', RECORDS, '--datasets', made / 'data', '--failures', strip]
+    assert main([*map(str, words), '--out', str(made / 'out')]) == 2
+    assert 'no record has a failure' in capsys.readouterr().err
+    assert not (made / 'out').exists()
 
 
 def test_nothing_is_written_over(made, capsys):
