@@ -15,7 +15,7 @@ from flash_wam_ros.cli.stack import log_folder, run_stack
 from flash_wam_ros.core import UserError
 from flash_wam_ros.evaluate.conditions import LOOKS
 from flash_wam_ros.evaluate.results import TRAINED, Results, Setting
-from flash_wam_ros.evaluate.runner import WIDEST, check_names, episode_runner
+from flash_wam_ros.evaluate.runner import check_names, episode_runner
 from flash_wam_ros.evaluate.statistics import wilson_interval
 from flash_wam_ros.policy.protocol import Policy
 
@@ -44,10 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--limits',
-        choices=('', WIDEST),
         default='',
-        help='widest: the controller limits as little as can be set and does not look at '
-        'self-collision (lockstep)',
+        help='of the controller, such as jerk_rad_s3=80; widest: as little as can be set, and no '
+        'look at self-collision; widest,jerk_rad_s3=80: that and one limit (lockstep)',
     )
     parser.add_argument('--episodes', type=int, default=50, help='number of episodes')
     parser.add_argument('--seed', type=int, default=1000, help='seed of the first episode')

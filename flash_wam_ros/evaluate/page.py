@@ -150,22 +150,24 @@ class Page:
         return f'{text}\n\n{_table(header, rows)}'
 
     def _limits(self) -> str:
-        wide = [record for record in self.records if record.setting.limits]
-        if not wide:
+        other = [record for record in self.records if record.setting.limits]
+        if not other:
             return ''
         rows = [
             [
                 record.name,
                 record.setting.task,
+                f'`{record.setting.limits}`',
                 _rate(record),
                 *_pair(self._beside_plain(record)),
             ]
-            for record in wide
+            for record in other
         ]
-        header = ['model', 'task', 'success', 'less full controller, points', 'layouts']
+        header = ['model', 'task', 'limits', 'success', 'less full controller, points', 'layouts']
         text = (
-            '## What the controller costs\n\nUnder a controller that limits as little as can be '
-            'set and does not look at self-collision, beside the same layouts under the defaults.'
+            '## What the controller costs\n\nUnder other limits of the controller, beside the '
+            'same layouts under the defaults. `widest` limits as little as can be set and does '
+            'not look at self-collision; what stands behind it is limited again.'
         )
         return f'{text}\n\n{_table(header, rows)}'
 

@@ -50,8 +50,7 @@ class Setting:
         sampling: how the model is sampled, '' for its own steps.
         look: what happens to the cameras (see conditions.py), '' for nothing.
         words: ``trained`` wordings of the task, ``held_out`` ones, or an instruction.
-        limits: ``widest`` for a controller that limits as little as can be set, '' for the
-            defaults.
+        limits: of the controller, as `EvaluatedLimits.parse` takes them; '' for the defaults.
     """
 
     task: str

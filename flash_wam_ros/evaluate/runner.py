@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from flash_wam_ros.core import UserError, did_you_mean
 from flash_wam_ros.evaluate.conditions import SWAPPED, ConditionedPolicy
+from flash_wam_ros.evaluate.limits import EvaluatedLimits
 from flash_wam_ros.evaluate.results import TRAINED, Episode, Setting
 from flash_wam_ros.policy.protocol import Policy
 from flash_wam_ros.policy.registry import POLICIES, make_policy
@@ -21,24 +22,6 @@ from flash_wam_ros.sim.tasks import TASKS, WORDINGS
 
 HELD_OUT = 'held_out'
 """Stands for the wordings that no demonstration has."""
-
-WIDEST = 'widest'
-"""Stands for a controller that limits as little as can be set."""
-
-_WIDEST = ControllerConfig(
-    velocity_rad_s=10.0,
-    acceleration_rad_s2=60.0,
-    jerk_rad_s3=2000.0,
-    gripper_velocity_m_s=0.5,
-    gripper_closing_m_s=0.5,
-    gripper_acceleration_m_s2=10.0,
-    gripper_jerk_m_s3=500.0,
-    position_margin_rad=0.0,
-    soft_zone_s=0.005,
-    hand_speed_m_s=5.0,
-    lead_torque_fraction=1.0,
-    contact_s=10.0,
-)
 
 EpisodeRunner = Callable[[int], Episode]
 """Runs the episode of a seed."""
@@ -67,11 +50,6 @@ def g1_controller(
     config = config or ControllerConfig()
     clearance = _clearance(config.keep_out) if check_clearance else None
     return Controller(config, plant, clearance, _points())
-
-
-def g1_widest_controller() -> Controller:
-    """Return one that limits as little as can be set, without regard to self-collision."""
-    return g1_controller(_WIDEST, check_clearance=False)
 
 
 def check_names(setting: Setting) -> None:
@@ -109,9 +87,10 @@ def episode_runner(
         wrap: what is put around the policy, None for nothing.
 
     Raises:
-        UserError: the task, the policy or its model is unknown.
+        UserError: the task, the policy, its model or a limit is unknown.
     """
     check_names(setting)
+    limits = EvaluatedLimits.parse(setting.limits)
     from flash_wam_ros.evaluate.lockstep import Lockstep
     from flash_wam_ros.evaluate.strip import Strips
     from flash_wam_ros.sim.cameras import CameraRenderer
@@ -126,7 +105,7 @@ def episode_runner(
         policy = wrap(policy)
     notes: tuple[str, ...] = getattr(policy, 'notes', ())
     world = World(WorldConfig(task=setting.task))
-    control = g1_widest_controller if setting.limits == WIDEST else g1_controller
+    control = partial(g1_controller, limits.config, limits.check_clearance)
     with ExitStack() as stack:
         cameras = stack.enter_context(CameraRenderer(world)) if policy.cameras else None
         if pictures is None:

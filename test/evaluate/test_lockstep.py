@@ -1,11 +1,13 @@
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pytest
 
 from flash_wam_ros.core import ActionChunk, Observation, UserError
+from flash_wam_ros.evaluate.limits import EvaluatedLimits
 from flash_wam_ros.evaluate.lockstep import Lockstep, LockstepConfig
-from flash_wam_ros.evaluate.runner import g1_controller, g1_widest_controller
+from flash_wam_ros.evaluate.runner import g1_controller
 from flash_wam_ros.policy.protocol import PolicyOutput, SentCommands
 from flash_wam_ros.robots.g1_layout import POLICY
 from flash_wam_ros.sim.cameras import CameraRenderer
@@ -72,7 +74,9 @@ def test_the_robot_does_what_the_chunks_say(short):
 
 def test_wide_limits_change_less_of_what_is_asked(short):
     changed = []
-    for make in (g1_controller, g1_widest_controller):
+    for words in ('', 'widest'):
+        limits = EvaluatedLimits.parse(words)
+        make = partial(g1_controller, limits.config, limits.check_clearance)
         episode = Lockstep(short, Wave(), make).episode(0)
         changed.append(sum(episode.interventions.values()))
     assert changed[1] < changed[0]

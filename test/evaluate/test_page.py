@@ -72,7 +72,7 @@ def test_real_time_and_wide_limits_are_compared_with_lock_step(page: str) -> Non
     assert '| student | red_bottle | 50.0 %' in section(page, 'Through ROS, in real time')
     assert '| -25.0 [' in section(page, 'Through ROS, in real time')
     wide = section(page, 'What the controller costs')
-    assert '| student | red_bottle | 100.0 %' in wide
+    assert '| student | red_bottle | `widest` | 100.0 %' in wide
     assert '| +25.0 [' in wide
 
 
