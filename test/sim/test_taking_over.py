@@ -68,6 +68,27 @@ def test_a_hand_beside_the_thing_backs_off_with_open_jaws_before_it_comes_again(
     assert gone > np.linalg.norm(beside.translation() - GRASP.translation())
 
 
+def test_a_hand_aside_but_not_yet_at_the_thing_comes_in_without_going_back():
+    short = raised(backed(GRASP, 0.085), np.array([0.0, 0.04, 0.0]))
+    script = _resumed(_view(short))
+    assert script.phase is Phase.APPROACH
+    way, goal = script.moves(_view(short))
+    behind = np.linalg.norm(way.hand.translation() - GRASP.translation())
+    assert 0.055 < behind < 0.075
+    np.testing.assert_allclose(goal.hand.translation(), GRASP.translation())
+
+
+def test_jaws_that_closed_on_nothing_open_again_only_behind_the_thing():
+    missed = _view(GRASP, jaws_m=0.001, sent_m=0.001)
+    script = _resumed(missed)
+    (move,) = script.moves(missed)
+    assert script.phase is Phase.BACK_OFF
+    assert move.jaws_m < 0.002
+    behind = _view(move.hand, jaws_m=0.001, sent_m=0.001)
+    assert script.moves(behind)[0].jaws_m == OPEN_JAWS_M
+    assert script.phase is Phase.APPROACH
+
+
 def test_jaws_that_close_around_the_thing_go_on_closing():
     closing = _view(GRASP, jaws_m=0.03, sent_m=0.01)
     closing.jaws_change_m['right'] = -0.01

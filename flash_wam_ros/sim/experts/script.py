@@ -13,6 +13,8 @@ from flash_wam_ros.sim.posture import OPEN_JAWS_M
 
 _NEAR_M, _NEAR_RAD = 0.010, 0.15
 _APPROACH_M = 0.09
+# From here on forward the fingers reach past the thing.
+_SHORT_M = 0.055
 _LOST_M = 0.05
 _LEG_M = 0.06
 _EMPTY_M = 0.003
@@ -94,6 +96,7 @@ class HandScript:
         self._delivery = delivery
         self._home = home
         self._anchor = self._halfway = home
+        self._kept_m = OPEN_JAWS_M
         self._foot_m: float | None = None
         self._stalled = 0
 
@@ -125,7 +128,8 @@ class HandScript:
             return Phase.RETREAT if away_m < _APPROACH_M else Phase.DONE
         if self._behind(view, loose=2.0):
             return Phase.REACH
-        return Phase.BACK_OFF if away_m < _CLEAR_M else Phase.APPROACH
+        beside = away_m < _CLEAR_M and self._ahead(view)[0] < _SHORT_M
+        return Phase.BACK_OFF if beside else Phase.APPROACH
 
     def _holding(self, view: View, height_m: float) -> Phase:
         """Return the phase of a hand that holds its thing ``height_m`` over its first place."""
@@ -154,6 +158,9 @@ class HandScript:
         if phase is Phase.CLOSE:
             self._anchor = self._grasp(view)
         elif phase is Phase.BACK_OFF:
+            # Jaws that missed stay closed: so a look tells the way out from the way in.
+            opened = view.jaws_sent_m[self.side] > _CLOSING * OPEN_JAWS_M
+            self._kept_m = OPEN_JAWS_M if opened else CLOSED_M
             retreat = backed(view.hands[self.side], _APPROACH_M)
             self._anchor = raised(retreat, np.array([0.0, 0.0, 0.03]))
         elif phase is Phase.CARRY:
@@ -227,16 +234,21 @@ class HandScript:
             Phase.RELEASE: lambda: (self._anchor, OPEN_JAWS_M),
             Phase.RETREAT: lambda: (self._anchor, OPEN_JAWS_M),
             Phase.DONE: lambda: (self._home, OPEN_JAWS_M),
-            Phase.BACK_OFF: lambda: (self._anchor, OPEN_JAWS_M),
+            Phase.BACK_OFF: lambda: (self._anchor, self._kept_m),
         }[self.phase]()
         return [Move(hand=hand, jaws_m=jaws_m)]
 
     def _approaching(self, view: View) -> list[Move]:
-        """Go behind the thing, then forward along the fingers."""
+        """Go behind the thing, no further than the fingers need, then forward along them."""
         grasp = self._grasp(view)
-        return [
-            Move(hand=pose, jaws_m=OPEN_JAWS_M) for pose in (backed(grasp, _APPROACH_M), grasp)
-        ]
+        behind_m = float(np.clip(self._ahead(view)[0], _SHORT_M, _APPROACH_M))
+        return [Move(hand=pose, jaws_m=OPEN_JAWS_M) for pose in (backed(grasp, behind_m), grasp)]
+
+    def _ahead(self, view: View) -> np.ndarray:
+        """Return the (3,) way to the grasp, along the fingers first."""
+        grasp = self._grasp(view)
+        way = grasp.translation() - view.hands[self.side].translation()
+        return np.asarray(grasp.rotation().inverse().apply(way))
 
     def _carrying(self, view: View) -> list[Move]:
         """Go in two legs where it is far: a straight line of the joints dips on the way."""
@@ -248,10 +260,9 @@ class HandScript:
 
     def _behind(self, view: View, loose: float = 1.0) -> bool:
         """Return whether the way along the fingers leads to the thing, which is near."""
-        grasp, measured = self._grasp(view), view.hands[self.side]
-        way = grasp.translation() - measured.translation()
-        ahead = grasp.rotation().inverse().apply(way)
-        aside_m, turned_rad = float(np.linalg.norm(ahead[1:])), gap(grasp, measured)[1]
+        ahead = self._ahead(view)
+        turned_rad = gap(self._grasp(view), view.hands[self.side])[1]
+        aside_m = float(np.linalg.norm(ahead[1:]))
         near = -0.02 < ahead[0] < _APPROACH_M + loose * 0.005
         return near and aside_m < loose * _NEAR_M and turned_rad < loose * _NEAR_RAD
 
