@@ -37,7 +37,7 @@ _LIMITS = """\
 ## Limits
 
 It knows the tasks, objects, cameras and light of the simulator and no others. It was never on a
-real robot. What it does with other words, covered or frozen cameras is in `docs/results.md`."""
+real robot."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,6 +120,7 @@ def _card(args: argparse.Namespace) -> str:
         '\n'.join(training),
         _SETTINGS.format(name=args.plan, hours=plan.minutes / 60, machine=plan.machine),
         page.section_successes(),
+        page.section_notes(),
         '## Failures' if args.failures else '',
         *(_failure(strip, records, args) for strip in args.failures),
         _LIMITS,

@@ -38,7 +38,7 @@ class Page:
             self._limits(),
             self._through_ros(),
             self._foresight(),
-            self._notes(),
+            self.section_notes(),
         ]
         return '\n\n'.join(section for section in sections if section) + '\n'
 
@@ -212,7 +212,8 @@ class Page:
         )
         return f'{text}\n\n{_table(header, rows)}'
 
-    def _notes(self) -> str:
+    def section_notes(self) -> str:
+        """Return what a reader must know of single evaluations, '' for nothing."""
         notes = _once(
             f'- {record.name}, {record.setting.sampling or "its own steps"}: {note}'
             for record in self.records
