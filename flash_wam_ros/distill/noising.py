@@ -116,6 +116,8 @@ class Noised:
         frames_mask: True where the video is supervised, (B, 1, F, 1, 1).
         noiseless: (B, F) True where the actions start from nothing instead of noise; None for
             nowhere (see ``with_noiseless_starts``).
+        pure: (B, F) True where the video starts as a rollout's first step does; None for nowhere
+            (see ``with_pure_starts``).
     """
 
     window: NoisyWindow
@@ -124,6 +126,7 @@ class Noised:
     actions_mask: Tensor
     frames_mask: Tensor
     noiseless: Tensor | None = None
+    pure: Tensor | None = None
 
 
 def noised(batch: CleanBatch, t_video: Tensor, t_action: Tensor, rng: torch.Generator) -> Noised:
@@ -232,10 +235,7 @@ def with_noiseless_starts(
         rng: draws the chunks.
     """
     action = sample.window.action
-    size, frames = action.t.shape
-    chunk_of = torch.arange(frames).div(chunk_size, rounding_mode='floor')
-    drawn = torch.rand(size, int(chunk_of[-1]) + 1, generator=rng) < probability
-    noiseless = drawn[:, chunk_of].to(action.t.device) & (action.t > 0)
+    noiseless = _drawn_chunks(action, probability, chunk_size, rng)
     here = noiseless[:, None, :, None, None]
     supervised = sample.actions_mask.to(action.clean)
     actions = action.noisy - action.sigma * sample.action_velocity
@@ -250,3 +250,38 @@ def with_noiseless_starts(
         action_velocity=torch.where(here, -actions * supervised, sample.action_velocity),
         noiseless=noiseless,
     )
+
+
+def with_pure_starts(
+    sample: Noised, probability: float, chunk_size: int, rng: torch.Generator
+) -> Noised:
+    """Let the video of some chunks start at sigma 1 itself, where a rollout starts.
+
+    The table's weight vanishes there as well, so that little else teaches the one step of a
+    one-step rollout.
+
+    Args:
+        sample: what is changed; frames at timestep 0 stay as they are.
+        probability: of each chunk.
+        chunk_size: frames in a chunk.
+        rng: draws the chunks.
+    """
+    video = sample.window.video
+    pure = _drawn_chunks(video, probability, chunk_size, rng)
+    noise = video.noisy + (1 - video.sigma) * sample.video_velocity
+    video = replace(
+        video,
+        noisy=torch.where(pure[:, None, :, None, None], noise, video.noisy),
+        t=torch.where(pure, float(TRAIN_STEPS), video.t),
+    )
+    return replace(sample, window=replace(sample.window, video=video), pure=pure)
+
+
+def _drawn_chunks(
+    stream: Stream, probability: float, chunk_size: int, rng: torch.Generator
+) -> Tensor:
+    """Return (B, F) True in the chunks that were drawn, but never in a frame that is known."""
+    size, frames = stream.t.shape
+    chunk_of = torch.arange(frames).div(chunk_size, rounding_mode='floor')
+    drawn = torch.rand(size, int(chunk_of[-1]) + 1, generator=rng) < probability
+    return drawn[:, chunk_of].to(stream.t.device) & (stream.t > 0)

@@ -7,14 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from flash_wam_ros.core import UserError
+from flash_wam_ros.distill.imagining import with_own_imagination
 from flash_wam_ros.distill.look import LookingNetwork, places_loss
-from flash_wam_ros.distill.losses import squared_error
+from flash_wam_ros.distill.losses import pseudo_huber, squared_error
 from flash_wam_ros.distill.networks import ema_update, frozen_copy, trainable_copy
 from flash_wam_ros.distill.noising import (
     LevelConfig,
     Noised,
     with_history_noise,
     with_noiseless_starts,
+    with_pure_starts,
 )
 from flash_wam_ros.distill.objective import Losses, Objective
 from flash_wam_ros.distill.wam_network import WamNetwork
@@ -42,6 +44,13 @@ class TeacherConfig:
             chunk, so that the model also works with imagination off.
         noiseless_starts: probability that a chunk's actions start at sigma 1 from zeros, where one
             step with temperature 0 starts; its weight is 1.
+        noiseless_huber: where the error of these starts passes from square to distance, in
+            normalised units; 0 for the square throughout. One answer to a place where this and
+            that was done is then nearer to what was done more often than to the mean of both.
+        pure_starts: probability that a chunk's video starts at sigma 1, where one step starts; its
+            weight is 1.
+        own_imagination: probability that the actions of a window's last chunk see what the network
+            itself imagines for it in one step, as in a rollout, instead of what then came.
         look: weight of the loss of a probe that reads where things are (see look.py); 0 for none.
     """
 
@@ -54,6 +63,9 @@ class TeacherConfig:
     action_history_dropout: float = 0.0
     imagination_dropout: float = 0.0
     noiseless_starts: float = 0.0
+    noiseless_huber: float = 0.0
+    pure_starts: float = 0.0
+    own_imagination: float = 0.0
     look: float = 0.0
 
     def __post_init__(self) -> None:
@@ -66,14 +78,15 @@ class TeacherConfig:
             )
         for name in (
             *('history_noise', 'text_dropout', 'action_history_dropout'),
-            *('imagination_dropout', 'noiseless_starts'),
+            *('imagination_dropout', 'noiseless_starts', 'pure_starts', 'own_imagination'),
         ):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UserError(f'{name} {getattr(self, name)} must be a probability')
         if not 0.0 <= self.ema_decay < 1.0:
             raise UserError(f'ema_decay {self.ema_decay} must be in [0, 1)')
-        if not 0.0 <= self.look < float('inf'):
-            raise UserError(f'look {self.look} must be 0 or more')
+        for name in ('look', 'noiseless_huber'):
+            if not 0.0 <= getattr(self, name) < float('inf'):
+                raise UserError(f'{name} {getattr(self, name)} must be 0 or more')
 
 
 def frame_weighted(error: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
@@ -91,15 +104,31 @@ def frame_weighted(error: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
 
 
 def flow_matching_losses(
-    velocity: Velocities, sample: Noised, tables: tuple[TrainingTable, TrainingTable]
+    velocity: Velocities,
+    sample: Noised,
+    tables: tuple[TrainingTable, TrainingTable],
+    noiseless_huber: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """Return the weighted video and action losses of predicted velocities."""
+    """Return the weighted video and action losses of predicted velocities.
+
+    Args:
+        velocity: the predictions.
+        sample: what they are held against.
+        tables: of the video and of the actions, with the weights.
+        noiseless_huber: see :class:`TeacherConfig`; scaled so that small errors count as squares.
+    """
     video = squared_error(velocity.video, sample.video_velocity)
     action = squared_error(velocity.action, sample.action_velocity)
     video_weight = tables[0].weight_of(sample.window.video.t)
     action_weight = tables[1].weight_of(sample.window.action.t)
+    if sample.pure is not None:
+        video_weight = torch.where(sample.pure, 1.0, video_weight)
     if sample.noiseless is not None:
         action_weight = torch.where(sample.noiseless, 1.0, action_weight)
+        if noiseless_huber:
+            far = pseudo_huber(velocity.action, sample.action_velocity, noiseless_huber)
+            here = sample.noiseless[:, None, :, None, None]
+            action = torch.where(here, 2 * noiseless_huber * far, action)
     return (
         frame_weighted(video, sample.frames_mask.expand(video.shape), video_weight),
         frame_weighted(action, sample.actions_mask, action_weight),
@@ -165,13 +194,23 @@ class TeacherObjective(Objective):
         sample = replace(sample, window=replace(sample.window, text_emb=text, view=view))
         if config.noiseless_starts:
             sample = with_noiseless_starts(sample, config.noiseless_starts, view.chunk_size, rng)
-        return _with_hidden_history(sample, config.action_history_dropout, rng)
+        if config.pure_starts:
+            sample = with_pure_starts(sample, config.pure_starts, view.chunk_size, rng)
+        sample = _with_hidden_history(sample, config.action_history_dropout, rng)
+        if view.imagination and config.own_imagination:
+            own = torch.rand((), generator=rng).item() < config.own_imagination
+            if own:
+                online = self.networks['online']
+                sample = with_own_imagination(sample, online, view.chunk_size, rng)
+        return sample
 
     def loss(self, player: str, batch: CleanBatch, rng: torch.Generator) -> Losses:
         """Return the flow-matching losses of a batch."""
         sample = self._sample(batch, rng)
         velocity = self.networks['online'](sample.window)
-        video, action = flow_matching_losses(velocity, sample, self.tables)
+        video, action = flow_matching_losses(
+            velocity, sample, self.tables, self.config.noiseless_huber
+        )
         total = video + action
         parts = {'video': video, 'action': action}
         if self.config.look:

@@ -8,14 +8,17 @@ import torch
 from distill_worlds import CHUNK, FRAMES, MODEL, SETTING, batch, network
 
 from flash_wam_ros.core import UserError
+from flash_wam_ros.distill.imagining import with_own_imagination
 from flash_wam_ros.distill.networks import ema_update, frozen_copy
 from flash_wam_ros.distill.noising import (
     LevelConfig,
+    Noised,
     draw_noised,
     draw_timesteps,
     jump_timesteps,
     with_history_noise,
     with_noiseless_starts,
+    with_pure_starts,
 )
 from flash_wam_ros.distill.objective import OptimiserConfig
 from flash_wam_ros.distill.recipes import RECIPES, make_recipe
@@ -28,7 +31,7 @@ from flash_wam_ros.distill.teacher import (
 )
 from flash_wam_ros.distill.train.seeding import generator
 from flash_wam_ros.distill.train.stepper import Stepper
-from flash_wam_ros.distill.window import Velocities
+from flash_wam_ros.distill.window import NoisyWindow, Velocities
 from flash_wam_ros.wam.schedule import TrainingTable
 
 TRAINED = [name for name, recipe in RECIPES.items() if recipe.trains]
@@ -245,6 +248,69 @@ def test_only_noiseless_starts_teach_what_one_step_at_temperature_0_asks() -> No
     wrong = Velocities(torch.zeros_like(plain.video_velocity), torch.zeros_like(batch().actions))
     assert flow_matching_losses(wrong, noisy, TABLES)[1] == 0
     assert flow_matching_losses(wrong, from_zeros, TABLES)[1] > 0
+
+
+def test_far_off_answers_weigh_by_their_distance_from_noiseless_starts_alone() -> None:
+    plain = LevelConfig(draws='rollout').draw(batch(), CHUNK, generator(1))
+    from_zeros = with_noiseless_starts(plain, 1.0, CHUNK, generator(2))
+
+    def loss(sample: Noised, off: float, huber: float) -> float:
+        wrong = Velocities(sample.video_velocity, sample.action_velocity + off)
+        return flow_matching_losses(wrong, sample, TABLES, huber)[1].item()
+
+    assert loss(from_zeros, 4.0, 0.1) / loss(from_zeros, 2.0, 0.1) == pytest.approx(2, abs=0.1)
+    assert loss(from_zeros, 4.0, 0.0) / loss(from_zeros, 2.0, 0.0) == pytest.approx(4)
+    assert loss(from_zeros, 1e-3, 0.1) == pytest.approx(loss(from_zeros, 1e-3, 0.0), rel=1e-2)
+    assert loss(plain, 2.0, 0.1) == loss(plain, 2.0, 0.0)
+
+
+def test_pure_starts_are_the_noise_itself_and_ask_for_the_same_video() -> None:
+    clean = batch()
+    sample = LevelConfig(draws='rollout').draw(clean, CHUNK, generator(1))
+    every = with_pure_starts(sample, 1.0, CHUNK, generator(2))
+    video, own = every.window.video, slice(1, None)
+    assert (video.t[:, own] == 1000).all()
+    torch.testing.assert_close(
+        (video.noisy - sample.video_velocity)[:, :, own], clean.latent[:, :, own]
+    )
+    # The first frame of a rollout is known, so nothing starts there.
+    assert torch.equal(video.t[:, 0], sample.window.video.t[:, 0])
+    assert torch.equal(video.noisy[:, :, 0], sample.window.video.noisy[:, :, 0])
+    wrong = Velocities(torch.zeros_like(every.video_velocity), every.action_velocity)
+    unweighted = replace(every, pure=None)
+    assert flow_matching_losses(wrong, unweighted, TABLES)[0] == 0
+    assert flow_matching_losses(wrong, every, TABLES)[0] > 0
+
+
+def test_actions_of_the_last_chunk_see_what_one_step_imagines() -> None:
+    sample = LevelConfig(draws='rollout').draw(batch(), CHUNK, generator(1))
+    sample = with_history_noise(sample, TABLES[0], generator(3))
+    model = network()
+    changed = with_own_imagination(sample, model, CHUNK, generator(2))
+    before, after = sample.window.video, changed.window.video
+    last, earlier = slice(FRAMES - CHUNK, None), slice(0, FRAMES - CHUNK)
+    assert torch.equal(after.clean[:, :, earlier], before.clean[:, :, earlier])
+    assert torch.equal(after.t_clean[:, earlier], before.t_clean[:, earlier])
+    assert (after.t_clean[:, last] == 0).all()
+    # The video to be learned stays as it was; and so do the actions that see no imagination.
+    assert torch.equal(after.noisy, before.noisy)
+    assert torch.equal(after.t, before.t)
+    with torch.no_grad():
+        acted, otherwise = model(sample.window).action, model(changed.window).action
+    torch.testing.assert_close(acted[:, :, earlier], otherwise[:, :, earlier])
+    assert not torch.allclose(acted[:, :, last], otherwise[:, :, last])
+
+
+def test_imagination_that_is_right_is_the_recording() -> None:
+    clean = batch()
+    sample = LevelConfig(draws='rollout').draw(clean, CHUNK, generator(1))
+
+    class Knowing(torch.nn.Module):
+        def forward(self, window: NoisyWindow) -> Velocities:
+            return Velocities(window.video.noisy - clean.latent, sample.action_velocity)
+
+    changed = with_own_imagination(sample, Knowing(), CHUNK, generator(2))
+    torch.testing.assert_close(changed.window.video.clean, clean.latent)
 
 
 def test_timesteps_are_drawn_over_the_whole_table() -> None:
