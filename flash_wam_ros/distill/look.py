@@ -21,7 +21,7 @@ from flash_wam_ros.core import UserError
 from flash_wam_ros.data.places import PLACES
 from flash_wam_ros.distill.networks import ema_update, frozen_copy, trainable_copy
 from flash_wam_ros.distill.objective import Losses, Objective
-from flash_wam_ros.distill.wam_network import WamNetwork
+from flash_wam_ros.distill.wam_network import WamNetwork, fresh
 from flash_wam_ros.distill.window import CleanBatch, NoisyWindow, Velocities
 
 _UNIT_M = 0.05
@@ -70,11 +70,7 @@ class LookingNetwork(WamNetwork):
         """Return the velocities of the noisy copies and the places (B, K, P), in fp32."""
         velocity = self.velocity(window)
         assert velocity.told is not None
-        return Velocities(
-            velocity.video.float(),
-            velocity.action.float().unsqueeze(-1),
-            self._read(velocity.told),
-        )
+        return fresh(velocity, self._read(velocity.told))
 
     def places(self, batch: CleanBatch, frame: int) -> Tensor:
         """Return (B, P) where the things are in ``frame`` of each window [m]."""

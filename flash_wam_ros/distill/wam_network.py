@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from flash_wam_ros.distill.window import NoisyWindow, Stream, Velocities, View
@@ -34,6 +35,14 @@ def _action_batch(stream: Stream, t_target: Tensor | None) -> StreamBatch:
     )
 
 
+def fresh(velocity: Velocity, places: Tensor | None = None) -> Velocities:
+    """Return velocities in fp32 that share no memory, for a sharded module may return no views."""
+    video, action = velocity.video, velocity.action.unsqueeze(-1)
+    return Velocities(
+        video.to(torch.float32, copy=True), action.to(torch.float32, copy=True), places
+    )
+
+
 class WamNetwork(nn.Module):
     """Runs a transformer under teacher forcing.
 
@@ -50,7 +59,7 @@ class WamNetwork(nn.Module):
     def forward(self, window: NoisyWindow) -> Velocities:
         """Return the velocities of the noisy copies, in fp32."""
         velocity = self.velocity(window)
-        return Velocities(velocity.video.float(), velocity.action.float().unsqueeze(-1))
+        return fresh(velocity)
 
     def velocity(self, window: NoisyWindow) -> Velocity:
         """Return what the transformer makes of a window."""

@@ -60,9 +60,9 @@ class EvaluatedLimits:
 def _numbers(parts: list[str]) -> Iterator[tuple[str, float]]:
     """Yield name and value of each ``NAME=VALUE``."""
     numeric = {field.name for field in fields(ControllerConfig) if 'low' in field.metadata}
+    known = {field.name for field in fields(ControllerConfig)}
     for part in parts:
         name, sign, value = part.partition('=')
-        known = {field.name for field in fields(ControllerConfig)}
         if not sign or (name in known and name not in numeric):
             raise UserError(
                 f'--limits has {part!r}; give {WIDEST} first or not at all, then NAME=VALUE of '

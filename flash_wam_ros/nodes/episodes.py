@@ -20,6 +20,7 @@ _ENABLE_S = 15.0
 _RELEASE_S = 8.0
 _RESET_S = 15.0
 _END_S = 8.0
+_FIRST_CHUNK_S = 120.0
 
 
 @dataclass(slots=True)
@@ -130,6 +131,7 @@ class EpisodeScript:
             self._next_world()
         self._begin()
         before = Counter(stage.interventions)
+        self._await_first_chunk()
         begun_s = time.monotonic()
         success, reason = self._watch(begun_s)
         took_s = time.monotonic() - begun_s
@@ -203,6 +205,18 @@ class EpisodeScript:
             _ENABLE_S,
             lambda: 'the controller says nothing of the arming',
         )
+
+    def _await_first_chunk(self) -> None:
+        """Wait for the policy, which may still load or compile; nothing moves until it speaks."""
+        stage = self._stage
+        self._wait(
+            lambda: stage.chunks > 0 or stage.state not in READY or self._decided(),
+            _FIRST_CHUNK_S,
+            lambda: 'the policy made no chunk',
+        )
+
+    def _decided(self) -> bool:
+        return bool(self._stage.outcome['success'] or self._stage.outcome['over'])
 
     def _watch(self, begun_s: float) -> tuple[bool, str]:
         """Return success and reason as soon as the episode is decided."""

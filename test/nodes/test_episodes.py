@@ -1,6 +1,7 @@
 """What the operator's script does, against a stage whose controller answers at once."""
 
 import threading
+import time
 
 import pytest
 
@@ -8,11 +9,19 @@ from flash_wam_ros.nodes import episodes
 from flash_wam_ros.nodes.episodes import EndAskedError, EpisodeScript, StackError, Stage
 
 
+class Busy(Stage):
+    """A stage whose policy speaks at once."""
+
+    def begin(self):
+        super().begin()
+        self.chunks = 1
+
+
 class Theatre:
     """Hands that move the stage: arms, and lets the world go its way."""
 
     def __init__(self, outcomes=()):
-        self.stage = Stage(state='DISARMED')
+        self.stage = Busy(state='DISARMED')
         self.stage.outcome = self._outcome(0)
         self.words, self.lines = [], []
         self.outcomes = list(outcomes)
@@ -69,6 +78,34 @@ def test_an_episode_that_cannot_succeed_any_more_ends_at_once():
 def test_the_limit_of_the_task_ends_an_episode_with_the_reason():
     episode = _script(Theatre()).play(0, untouched=True)
     assert episode.reason == 'it lies there when the time of 0.2 s was up'
+
+
+def test_the_time_of_an_episode_begins_with_the_first_chunk():
+    theatre = Theatre()
+    theatre.stage = Stage(state='DISARMED', outcome=theatre.stage.outcome)
+    script = _script(theatre)
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 50:  # longer than the limit of the task
+            theatre.stage.chunks = 1
+        if len(slept) > 50:
+            theatre.stage.outcome.update(success=True, reason='it is up')
+        time.sleep(seconds)
+
+    script._sleep = sleep
+    episode = script.play(0, untouched=True)
+    assert episode.success
+    assert episode.duration_s < 0.2 < sum(slept)
+
+
+def test_a_policy_that_never_speaks_is_named(monkeypatch):
+    monkeypatch.setattr(episodes, '_FIRST_CHUNK_S', 0.1)
+    theatre = Theatre()
+    theatre.stage = Stage(state='DISARMED', outcome=theatre.stage.outcome)
+    with pytest.raises(StackError, match=r'the policy made no chunk after 0\.1 s'):
+        _script(theatre).play(0, untouched=True)
 
 
 def test_the_world_is_reset_until_it_shows_the_seed():
