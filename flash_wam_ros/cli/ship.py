@@ -106,7 +106,10 @@ def _card(args: argparse.Namespace) -> str:
     runs = {'teacher': _run(args.teacher), 'student': _run(args.student)}
     recipe = (runs['student'].get('recipe') or {}).get('name', '')
     student = _DISTILLED.format(recipe=recipe) if recipe else _PLAIN
-    data = ['| dataset | demonstrations | failures left out | first seed |', '|---|---|---|---|']
+    data = [
+        '| dataset | driven by | demonstrations | failures left out | first seed |',
+        '|---|---|---|---|---|',
+    ]
     data += [_dataset(folder) for folder in args.datasets]
     training = ['| | steps | windows a step | learning rate | seed |', '|---|---|---|---|---|']
     training += [_row(name, values) for name, values in runs.items()]
@@ -170,5 +173,6 @@ def _dataset(folder: Path) -> str:
     except (OSError, ValueError) as error:
         raise UserError(f'{path} cannot be read ({error}); give a collected dataset') from None
     failures = len(facts['failures'])
-    first = facts['config']['first_seed']
-    return f'| {folder.name} | {facts["episodes"]} | {failures} | {first} |'
+    first, learner = facts['config']['first_seed'], facts['config'].get('learner')
+    driver = 'expert and model in turns' if learner else 'expert'
+    return f'| {folder.name} | {driver} | {facts["episodes"]} | {failures} | {first} |'

@@ -24,9 +24,11 @@ def made(tmp_path):
         shutil.copytree(MODEL, run / 'model')
         values = yaml.safe_load((MODEL / 'run.yaml').read_text())
         (run / 'run.yaml').write_text(yaml.safe_dump({**values, 'recipe': recipe}))
-    (tmp_path / 'data').mkdir()
-    facts = {'episodes': 7, 'failures': {'100003': 'fell'}, 'config': {'first_seed': 100000}}
-    (tmp_path / 'data' / 'collection.json').write_text(json.dumps(facts))
+    for name, learner in (('data', ''), ('turns', 'runs/noiseless/model')):
+        (tmp_path / name).mkdir()
+        config = {'first_seed': 100000, 'learner': learner}
+        facts = {'episodes': 7, 'failures': {'100003': 'fell'}, 'config': config}
+        (tmp_path / name / 'collection.json').write_text(json.dumps(facts))
     return tmp_path
 
 
@@ -43,7 +45,7 @@ def _failure():
 def _shipped(made, student, *extras, teacher='teacher'):
     out = made / 'out'
     words = ['--teacher', made / teacher, '--student', made / student, '--records', RECORDS]
-    words += ['--datasets', made / 'data', '--out', out, *extras]
+    words += ['--datasets', made / 'data', made / 'turns', '--out', out, *extras]
     assert main(['ship', *map(str, words)]) == 0
     return out
 
@@ -59,7 +61,8 @@ def test_the_student_is_sampled_as_told_and_the_teacher_as_trained(made):
 def test_the_card_tells_recipe_data_and_figures(made):
     card = (_shipped(made, 'flash_wam') / 'README.md').read_text()
     assert '`flash_wam` distilled' in card
-    assert '| data | 7 | 1 | 100000 |' in card
+    assert '| data | expert | 7 | 1 | 100000 |' in card
+    assert '| turns | expert and model in turns | 7 | 1 | 100000 |' in card
     assert 'Wilson interval' in card
 
 
