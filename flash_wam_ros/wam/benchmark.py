@@ -133,6 +133,7 @@ class Bench:
         self._latents = draw(1, channels, frames, *config.latent_hw)
         # Unit actions in the model's own terms, whatever the robot's statistics.
         self._actions = draw(config.model.action_dim, frames, config.chunk.actions_per_frame)
+        self._state = None if config.state is None else np.array(config.state.mean)
 
     def cost(self, case: Case) -> ChunkCost:
         """Return the arithmetic of a case."""
@@ -163,13 +164,13 @@ class Bench:
             cuda_graphs=self._cuda_graphs and case.plan == 'fused',
         )
         session.reset(self._text, self._text)
-        session.observe(self._latents[:, :, :1])
+        session.observe(self._latents[:, :, :1], state=self._state)
         _fill(session, case.history(self.config))
         frames = self._latents if session.frame else self._latents[:, :, 1:]
         before = session.passes
         _wait(self.model.device)
         start = time.perf_counter()
-        session.observe(frames, self._actions, normalised=True)
+        session.observe(frames, self._actions, normalised=True, state=self._state)
         session.imagine_and_act()
         _wait(self.model.device)
         return time.perf_counter() - start, session.passes - before

@@ -29,6 +29,14 @@ def test_both_plans_are_timed_at_every_fill_of_the_cache(measured: Path) -> None
     assert cases['fused 1v/2a guidance 1 fill 1']['passes'] == 3
 
 
+def test_a_network_that_reads_joints_and_sees_is_timed_as_well(tmp_path: Path) -> None:
+    path = tmp_path / 'bench.json'
+    words = ['--size', 'g1-tiny', '--preset', 'g1-tiny', '--threads', '1', '--quick']
+    assert main(['bench', 'model', *words, '--repeats', '1', '--json', str(path)]) == 0
+    cases = {row['case']: row for row in json.loads(path.read_text())['cases']}
+    assert cases['fused 1v/1a guidance 1 fill 0.5']['passes'] == 2
+
+
 def test_the_gain_of_the_fused_plan_is_counted_beside_it(measured: Path) -> None:
     ratios = json.loads(measured.read_text())['fused_to_reference_1v1a']
     counted = [ratio['counted'] for ratio in ratios]
