@@ -1,5 +1,7 @@
 """An expert goes on from wherever somebody else brought the hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,22 @@ def test_a_hand_aside_but_not_yet_at_the_thing_comes_in_without_going_back():
     behind = np.linalg.norm(way.hand.translation() - GRASP.translation())
     assert 0.055 < behind < 0.075
     np.testing.assert_allclose(goal.hand.translation(), GRASP.translation())
+
+
+def test_a_hand_that_may_not_take_its_thing_yet_waits_at_home_wherever_it_was_brought():
+    opened = [False]
+    grip = replace(GRIP, allowed=lambda view: opened[0])
+    for pose in (HOME, backed(GRASP, 0.05)):
+        opened[0] = False
+        script = HandScript('right', grip, None, HOME)
+        script.moves(_view(HOME))
+        script.resume(_view(pose))
+        (move,) = script.moves(_view(pose))
+        np.testing.assert_allclose(move.hand.translation(), HOME.translation())
+        assert move.jaws_m == OPEN_JAWS_M
+        opened[0] = True
+        goal = script.moves(_view(pose))[-1]
+        np.testing.assert_allclose(goal.hand.translation(), GRASP.translation())
 
 
 def test_jaws_that_closed_on_nothing_open_again_only_behind_the_thing():

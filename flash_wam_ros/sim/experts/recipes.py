@@ -60,7 +60,13 @@ def pink_to_target(homes: Homes, rng: np.random.Generator) -> dict[str, HandScri
 
 
 def pot_potato(homes: Homes, rng: np.random.Generator) -> dict[str, HandScript]:
-    """Take the lid off with the left hand, then put the potato in with the right."""
+    """Take the lid off with the left hand, then put the potato in with the right.
+
+    One after the other, each from its home, and the potato, which fits between the jaws whichever
+    way it lies, at the heading that suits the arm: so what a hand does next is seen in one look. A
+    model whose demonstrations had both hands at work at once, the right one along the potato's own
+    heading, went to where potatoes lie on average.
+    """
     del rng
 
     def lid_off(view: View) -> bool:
@@ -93,12 +99,7 @@ def pot_potato(homes: Homes, rng: np.random.Generator) -> dict[str, HandScript]:
 
     right = HandScript(
         'right',
-        Grip(
-            thing='potato',
-            height_m=0.006,
-            lift_m=0.12,
-            heading=lambda view: view.heading('potato'),
-        ),
+        Grip(thing='potato', height_m=0.006, lift_m=0.12, allowed=lid_off),
         Delivery(
             place=lambda view: view.place('pot') + np.array([0.0, 0.0, POT_HEIGHT_M + 0.005]),
             hover_m=0.055,

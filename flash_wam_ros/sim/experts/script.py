@@ -53,6 +53,7 @@ class Grip:
         lift_m: how far it is lifted [m].
         pitch_rad: how far the fingers point below the horizon.
         heading: gives the hand's heading, None for the side's own.
+        allowed: whether it may be taken yet; until then the hand waits at home.
     """
 
     thing: str
@@ -60,6 +61,7 @@ class Grip:
     lift_m: float
     pitch_rad: float = PITCH_RAD
     heading: Callable[[View], float] | None = None
+    allowed: Callable[[View], bool] = lambda view: True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +181,8 @@ class HandScript:
         """Return the phase that ``view`` confirms; the present one where it does not."""
         if self.phase in (Phase.LIFT, Phase.CARRY, Phase.LOWER) and self._lost(view):
             return Phase.BACK_OFF
+        if self.phase in (Phase.APPROACH, Phase.REACH) and not self._grip.allowed(view):
+            return Phase.APPROACH
         return _RULES[self.phase](self, view)
 
     def _after_approach(self, view: View) -> Phase:
@@ -240,6 +244,8 @@ class HandScript:
 
     def _approaching(self, view: View) -> list[Move]:
         """Go behind the thing, no further than the fingers need, then forward along them."""
+        if not self._grip.allowed(view):
+            return [Move(hand=self._home, jaws_m=OPEN_JAWS_M)]
         grasp = self._grasp(view)
         behind_m = float(np.clip(self._ahead(view)[0], _SHORT_M, _APPROACH_M))
         return [Move(hand=pose, jaws_m=OPEN_JAWS_M) for pose in (backed(grasp, behind_m), grasp)]
