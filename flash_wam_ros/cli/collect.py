@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -51,17 +52,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--sampling', default='', help="steps of the learner, such as 1v1a (default: the model's)"
     )
+    parser.add_argument(
+        '--longest-turn',
+        type=float,
+        metavar='S',
+        help='longest time that the learner drives before the expert takes over [s] (default: 4)',
+    )
     collect_libero.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Collect; return 0."""
     if args.benchmark:
-        own = (args.task, args.undisturbed, args.learner, args.sampling)
+        own = (args.task, args.undisturbed, args.learner, args.sampling, args.longest_turn)
         if any(own) or args.seed != FIRST_DEMONSTRATION_SEED:
             raise UserError(
-                '--task, --seed, --undisturbed, --learner and --sampling are not for '
-                '--benchmark libero'
+                '--task, --seed, --undisturbed, --learner, --sampling and --longest-turn are not '
+                'for --benchmark libero'
             )
         return collect_libero.run(args)
     if not args.task:
@@ -70,9 +77,20 @@ def run(args: argparse.Namespace) -> int:
     os.environ.update(_THREADS)
     from flash_wam_ros.collect.collection import CollectionConfig, collect
     from flash_wam_ros.collect.disturbance import DisturbanceConfig
+    from flash_wam_ros.collect.turns import TurnsConfig
 
     if args.sampling and not args.learner:
         raise UserError(f'--sampling {args.sampling} is that of a --learner; name its folder')
+    turns = TurnsConfig()
+    if args.longest_turn is not None:
+        if not args.learner:
+            raise UserError(f'--longest-turn {args.longest_turn} is that of a --learner; name it')
+        if not args.longest_turn >= turns.learner_min_s:
+            raise UserError(
+                f'--longest-turn {args.longest_turn} s is shorter than the shortest, '
+                f'{turns.learner_min_s} s'
+            )
+        turns = replace(turns, learner_max_s=args.longest_turn)
     calm = args.undisturbed or args.learner  # a learner disturbs enough
     config = CollectionConfig(
         task=args.task,
@@ -80,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
         first_seed=args.seed,
         learner=args.learner,
         sampling=args.sampling,
+        turns=turns,
     )
     with _progress() as progress, ending_in_order():
         bar = progress.add_task(args.task, total=episodes, failed=0)

@@ -20,6 +20,7 @@ from typing import Any
 from flash_wam_ros.collect import features as keys
 from flash_wam_ros.collect.disturbance import DisturbanceConfig
 from flash_wam_ros.collect.seeds import FIRST_DEMONSTRATION_SEED
+from flash_wam_ros.collect.turns import TurnsConfig
 from flash_wam_ros.collect.worker import Attempt, Job, attempt, begin
 from flash_wam_ros.core import UserError, did_you_mean
 from flash_wam_ros.data.lerobot import LeRobotWriter
@@ -45,6 +46,7 @@ class CollectionConfig:
         first_seed: seed of the first attempt; the others count up from it.
         learner: folder of a model that drives in turns with the expert; '' for none.
         sampling: how that model is sampled; '' for its own steps.
+        turns: how long the model drives, and the expert after it.
     """
 
     task: str
@@ -52,6 +54,7 @@ class CollectionConfig:
     first_seed: int = FIRST_DEMONSTRATION_SEED
     learner: str = ''
     sampling: str = ''
+    turns: TurnsConfig = field(default_factory=TurnsConfig)
 
     def __post_init__(self) -> None:
         """Refuse unknown tasks and seeds that evaluations use."""
@@ -130,6 +133,7 @@ def collect(
             disturbance=config.disturbance,
             learner=config.learner,
             sampling=config.sampling,
+            turns=config.turns,
         )
         try:
             session.run(job, episodes, workers, report)
@@ -205,10 +209,12 @@ def read_record(root: Path) -> Record:
         content = json.loads(path.read_text(encoding='utf-8'))
         config = dict(content.pop('config'))
         disturbance = config.pop('disturbance')
+        turns = TurnsConfig(**config.pop('turns', {}))  # older records know none
         failures = {int(seed): str(why) for seed, why in content.pop('failures').items()}
         return Record(
             config=CollectionConfig(
                 disturbance=None if disturbance is None else DisturbanceConfig(**disturbance),
+                turns=turns,
                 **config,
             ),
             failures=failures,

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import connection, parent_process
 from pathlib import Path
 from time import process_time
@@ -13,6 +13,7 @@ from flash_wam_ros.collect import features as keys
 from flash_wam_ros.collect.demonstrator import Demonstration, Demonstrator
 from flash_wam_ros.collect.disturbance import DisturbanceConfig
 from flash_wam_ros.collect.learner import Learner
+from flash_wam_ros.collect.turns import TurnsConfig
 from flash_wam_ros.data.lerobot import DatasetInfo, EpisodeRecorder
 from flash_wam_ros.evaluate.lockstep import Lockstep, LockstepConfig
 from flash_wam_ros.evaluate.results import Episode
@@ -41,6 +42,7 @@ class Job:
         disturbance: how the expert is disturbed, None for not at all.
         learner: folder of a model that drives in turns with the expert; '' for none.
         sampling: how that model is sampled; '' for its own steps.
+        turns: how long it drives, and the expert after it.
     """
 
     task: str
@@ -49,6 +51,7 @@ class Job:
     disturbance: DisturbanceConfig | None
     learner: str = ''
     sampling: str = ''
+    turns: TurnsConfig = field(default_factory=TurnsConfig)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +142,7 @@ def _learner(job: Job) -> Learner | None:
     if not job.learner:
         return None
     policy = make_policy('wam', task=job.task, model=job.learner, sampling=job.sampling)
-    return Learner(policy)
+    return Learner(policy, job.turns)
 
 
 _workshop: Workshop | None = None

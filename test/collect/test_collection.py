@@ -13,9 +13,16 @@ from waiting import wait_for
 
 from flash_wam_ros.cli.main import main
 from flash_wam_ros.collect import features as keys
-from flash_wam_ros.collect.collection import RECORD_NAME, CollectionConfig, Record, collect
+from flash_wam_ros.collect.collection import (
+    RECORD_NAME,
+    CollectionConfig,
+    Record,
+    collect,
+    read_record,
+)
 from flash_wam_ros.collect.disturbance import DisturbanceConfig
 from flash_wam_ros.collect.seeds import FIRST_DEMONSTRATION_SEED, is_demonstration
+from flash_wam_ros.collect.turns import TurnsConfig
 from flash_wam_ros.core import UserError
 from flash_wam_ros.data.lerobot import open_dataset
 
@@ -144,12 +151,30 @@ def test_a_damaged_record_is_named(tmp_path):
         collect(CollectionConfig(task=TASK), tmp_path, 3, 1, _silent)
 
 
+def test_a_record_tells_the_turns_and_older_ones_mean_the_default(tmp_path):
+    long = Record(config=CollectionConfig(task=TASK, turns=TurnsConfig(learner_max_s=12.0)))
+    (tmp_path / RECORD_NAME).write_text(json.dumps(long.as_dict()))
+    assert read_record(tmp_path).config == long.config
+    older = long.as_dict()
+    del older['config']['turns']
+    (tmp_path / RECORD_NAME).write_text(json.dumps(older))
+    assert read_record(tmp_path).config == CollectionConfig(task=TASK)
+
+
 def test_a_learner_that_is_not_there_is_refused(tmp_path, capsys):
     words = ['collect', '--task', TASK, '--out', str(tmp_path / 'set')]
     assert main([*words, '--learner', str(tmp_path / 'none')]) == 2
     assert 'none is no folder; give the folder of a model' in capsys.readouterr().err
     assert main([*words, '--sampling', '1v1a']) == 2
     assert '--sampling 1v1a is that of a --learner' in capsys.readouterr().err
+    assert main([*words, '--longest-turn', '9']) == 2
+    assert '--longest-turn 9.0 is that of a --learner' in capsys.readouterr().err
+    for seconds, fault in (
+        ('0.5', 'is shorter than the shortest, 0.8 s'),
+        ('99', 'learner_max_s'),
+    ):
+        assert main([*words, '--learner', str(tmp_path), '--longest-turn', seconds]) == 2
+        assert fault in capsys.readouterr().err
     assert not (tmp_path / 'set').exists()
 
 
