@@ -63,9 +63,8 @@ def pot_potato(homes: Homes, rng: np.random.Generator) -> dict[str, HandScript]:
     """Take the lid off with the left hand, then put the potato in with the right.
 
     One after the other, each from its home, and the potato, which fits between the jaws whichever
-    way it lies, at the heading that suits the arm: so what a hand does next is seen in one look. A
-    model whose demonstrations had both hands at work at once, the right one along the potato's own
-    heading, went to where potatoes lie on average.
+    way it lies, at the heading that suits the arm: so what a hand does next is seen in one look.
+    docs/data.md tells what came of demonstrations without that.
     """
     del rng
 
