@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--teacher', default=TEACHER, help='the model that all others are compared with'
     )
+    parser.add_argument(
+        '--teacher-sampling',
+        default='',
+        help='steps that it is compared at, such as 10v10a+t0 (default: its own)',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,10 +41,13 @@ def run(args: argparse.Namespace) -> int:
     words = ['flash-wam', 'results', *map(str, args.records), '--page', str(args.page)]
     if args.teacher != TEACHER:
         words += ['--teacher', args.teacher]
+    if args.teacher_sampling:
+        words += ['--teacher-sampling', args.teacher_sampling]
     page = Page(
         records=pooled(records),
         foresights=foresights,
         teacher=args.teacher,
+        teacher_sampling=args.teacher_sampling,
         command=shlex.join(words),
     )
     try:

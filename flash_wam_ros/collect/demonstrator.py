@@ -186,7 +186,8 @@ class Demonstrator:
         labelled = np.array([account.labelled(stamp) for stamp in stamps_ns])
         executed = np.array(account.sent[1:])
         wanted = executed.copy()
-        wanted[labelled] = [account.planned(stamp) for stamp in stamps_ns[labelled]]
+        for frame in np.flatnonzero(labelled):
+            wanted[frame] = account.planned(stamps_ns[frame])
         vectors = {
             keys.STATE_KEY: state,
             keys.VELOCITY_KEY: velocity,

@@ -41,6 +41,8 @@ class KeyframeSpec:
         state_feature: measured joints.
         last_start_s: how long before an episode's end the last window begins [s].
         places: whether windows also tell where the things are.
+        unlabelled: whether windows are cut also where nothing is to be learned, and no action is
+            masked: for recipes that ask the teacher what was to be done, not the dataset.
     """
 
     datasets: tuple[str, ...]
@@ -51,6 +53,7 @@ class KeyframeSpec:
     state_feature: str = 'observation.state'
     last_start_s: float = 0.2
     places: bool = False
+    unlabelled: bool = False
 
     def __post_init__(self) -> None:
         """Refuse no datasets and counts below one."""
@@ -132,7 +135,7 @@ class KeyframeWindows:
         )
         counts = [max(record.length - margin, 1) for record in reader]
         self._starts = [np.arange(count) for count in counts]
-        if spec.labelled_feature in reader.info.features:
+        if spec.labelled_feature in reader.info.features and not spec.unlabelled:
             self._starts = [self._taught(e, starts) for e, starts in enumerate(self._starts)]
         self._ends = np.cumsum([len(starts) for starts in self._starts])
 
@@ -150,9 +153,9 @@ class KeyframeWindows:
         at = np.minimum(first + self._step * np.arange(frames), last)
         blocks = self._blocks(numbers, first, at)
         mask = self._layout.mask_C[:, None, None, None].expand(blocks[0].shape)
-        mask = (
-            mask & torch.from_numpy(numbers.labelled[self._rows(first, frames, last)])[..., None]
-        )
+        if not self._spec.unlabelled:
+            labelled = numbers.labelled[self._rows(first, frames, last)]
+            mask = mask & torch.from_numpy(labelled)[..., None]
         sample = {
             'latent': self._keyframes.load(episode, at),
             'actions': blocks[0],

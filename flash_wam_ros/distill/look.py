@@ -21,7 +21,7 @@ from flash_wam_ros.core import UserError
 from flash_wam_ros.data.places import PLACES
 from flash_wam_ros.distill.networks import ema_update, frozen_copy, trainable_copy
 from flash_wam_ros.distill.objective import Losses, Objective
-from flash_wam_ros.distill.wam_network import WamNetwork, fresh
+from flash_wam_ros.distill.wam_network import Kept, WamNetwork, fresh
 from flash_wam_ros.distill.window import CleanBatch, NoisyWindow, Velocities
 
 _UNIT_M = 0.05
@@ -66,9 +66,9 @@ class LookingNetwork(WamNetwork):
         middle = torch.tensor(_MIDDLE_M).flatten()
         self.register_buffer('middle', middle.repeat(PLACES // len(middle)), persistent=False)
 
-    def forward(self, window: NoisyWindow) -> Velocities:
+    def forward(self, window: NoisyWindow, kept: Kept | None = None) -> Velocities:
         """Return the velocities of the noisy copies and the places (B, K, P), in fp32."""
-        velocity = self.velocity(window)
+        velocity = self.velocity(window, kept)
         assert velocity.told is not None
         return fresh(velocity, self._read(velocity.told))
 

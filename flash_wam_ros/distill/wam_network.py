@@ -1,11 +1,13 @@
 """The world-action transformer as a `VelocityNetwork`, ready to be sharded."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from flash_wam_ros.distill.window import NoisyWindow, Stream, Velocities, View
+from flash_wam_ros.wam.acting_again import ActingAgain
 from flash_wam_ros.wam.streams import StreamBatch, Velocity
 from flash_wam_ros.wam.transformer import WorldActionTransformer
 
@@ -43,6 +45,16 @@ def fresh(velocity: Velocity, places: Tensor | None = None) -> Velocities:
     )
 
 
+class Kept:
+    """What a window told its noisy actions, for further steps of theirs.
+
+    Nobody but themselves sees noisy actions, so that all else stays as it was, as the cache of a
+    rollout does.
+    """
+
+    passes: ActingAgain | None = None
+
+
 class WamNetwork(nn.Module):
     """Runs a transformer under teacher forcing.
 
@@ -56,24 +68,41 @@ class WamNetwork(nn.Module):
         self.transformer = transformer
         self.view = view
 
-    def forward(self, window: NoisyWindow) -> Velocities:
-        """Return the velocities of the noisy copies, in fp32."""
-        velocity = self.velocity(window)
-        return fresh(velocity)
+    def forward(self, window: NoisyWindow, kept: Kept | None = None) -> Velocities:
+        """Return the velocities of the noisy copies, in fp32.
 
-    def velocity(self, window: NoisyWindow) -> Velocity:
+        Args:
+            window: what they are of.
+            kept: is filled by its first window. In those that follow only the noisy actions and
+                their timesteps may differ, and only they are computed.
+        """
+        return fresh(self.velocity(window, kept))
+
+    def velocity(self, window: NoisyWindow, kept: Kept | None = None) -> Velocity:
         """Return what the transformer makes of a window."""
+        if kept is None:
+            plain: Velocity = self.transformer(*self._parts(window), **self._options(window))
+            return plain
+        if kept.passes is None:
+            kept.passes = ActingAgain(
+                self.transformer, *self._parts(window), **self._options(window)
+            )
+            return kept.passes.velocity
+        action = kept.passes(window.action.noisy.squeeze(-1), window.action.t)
+        return kept.passes.velocity._replace(action=action)
+
+    def _parts(self, window: NoisyWindow) -> tuple[StreamBatch, StreamBatch, Tensor]:
+        action = _action_batch(window.action, window.action_target_t)
+        return _video_batch(window.video), action, window.text_emb
+
+    def _options(self, window: NoisyWindow) -> dict[str, Any]:
         view = window.view or self.view
-        velocity: Velocity = self.transformer(
-            _video_batch(window.video),
-            _action_batch(window.action, window.action_target_t),
-            window.text_emb,
-            chunk_size=view.chunk_size,
-            window_size=view.window_size,
-            seen=window.seen,
-            imagination=view.imagination,
-        )
-        return velocity
+        return {
+            'chunk_size': view.chunk_size,
+            'window_size': view.window_size,
+            'seen': window.seen,
+            'imagination': view.imagination,
+        }
 
     def with_target_time(self) -> 'WamNetwork':
         """Return a copy whose action stream takes a target time."""

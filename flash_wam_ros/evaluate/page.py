@@ -19,6 +19,7 @@ class Page:
         records: evaluations.
         foresights: comparisons of imagined video.
         teacher: name of the model that all others are compared with.
+        teacher_sampling: steps that it is compared at; '' for its own.
         command: the command that writes the page.
     """
 
@@ -26,6 +27,7 @@ class Page:
     foresights: Sequence[Foresight]
     teacher: str
     command: str
+    teacher_sampling: str = ''
 
     def markdown(self) -> str:
         """Return the page."""
@@ -92,9 +94,10 @@ class Page:
         if not rows:
             return ''
         header = ['model', 'steps', 'task', 'difference in points', 'layouts']
+        steps = f'`{self.teacher_sampling}`' if self.teacher_sampling else 'its own steps'
         text = (
-            f'## Beside the teacher\n\nSuccess rate less that of `{self.teacher}` at its own '
-            'steps, layout by layout (Newcombe 1998, method 10).'
+            f'## Beside the teacher\n\nSuccess rate less that of `{self.teacher}` at {steps}, '
+            'layout by layout (Newcombe 1998, method 10).'
         )
         return f'{text}\n\n{_table(header, rows)}'
 
@@ -103,7 +106,7 @@ class Page:
             other
             for other in self._plain
             if other.name == self.teacher
-            and not other.setting.sampling
+            and other.setting.sampling == self.teacher_sampling
             and other.setting.task == record.setting.task
         ]
         return found[0] if found else None

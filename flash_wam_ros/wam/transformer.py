@@ -254,13 +254,17 @@ class WorldActionTransformer(nn.Module):
         window_size: int,
         seen: Seen | None = None,
         imagination: bool = True,
+        kept: list[KeyValue] | None = None,
     ) -> Velocity:
-        """Do what :meth:`forward_train` says, through the module's call so that hooks run."""
+        """Do what :meth:`forward_train` says, through the module's call so that hooks run.
+
+        A list ``kept`` is given the keys and values (B, S, h, K) of every layer.
+        """
         self._check_training(video, action, text_BTE)
         frames, height, width = video.noisy.shape[2:]
         actions = action.noisy.shape[3]
         rows, columns = height // self.config.patch_size[1], width // self.config.patch_size[2]
-        told = self._told(seen, text_BTE, chunk_size)
+        told = self.told(seen, text_BTE, chunk_size)
         parts = [
             *(self.embed_video(part.to(self.dtype)) for part in (video.noisy, video.clean)),
             *(self.embed_action(part.to(self.dtype)) for part in (action.noisy, action.clean)),
@@ -274,9 +278,13 @@ class WorldActionTransformer(nn.Module):
         rope = rope_table(torch.cat(grids, 1).to(tokens.device), self.config.attention_head_dim)
         mask = training_mask(frames, rows * columns, actions, chunk_size, window_size, imagination)
         mask = mask.to(tokens.device)
-        hidden = self.run_blocks(
-            tokens, time, rope, self.embed_text(text_BTE), lambda _, q, kv: attend(q, kv, mask)
-        )
+
+        def see(_: int, query: Tensor, own: KeyValue) -> Tensor:
+            if kept is not None:
+                kept.append(own)
+            return attend(query, own, mask)
+
+        hidden = self.run_blocks(tokens, time, rope, self.embed_text(text_BTE), see)
         temb = time.per_token(time.temb)
         v_len, a_len = frames * rows * columns, frames * actions
         video_out = self.video_head(hidden[:, :v_len], temb[:, :v_len])
@@ -288,7 +296,7 @@ class WorldActionTransformer(nn.Module):
         )
         return velocity if told is None else told.copied(velocity, video, action)
 
-    def _told(self, seen: Seen | None, text_BTE: Tensor, chunk_size: int) -> TaughtContext | None:
+    def told(self, seen: Seen | None, text_BTE: Tensor, chunk_size: int) -> TaughtContext | None:
         """Return the contexts of all chunks; None for a network that is told nothing."""
         if self.context is None:
             return None

@@ -9,6 +9,7 @@ import pytest
 from flash_wam_ros.collect import features as keys
 from flash_wam_ros.collect.disturbance import DisturbanceConfig
 from flash_wam_ros.collect.seeds import FIRST_DEMONSTRATION_SEED
+from flash_wam_ros.collect.turns import TurnsConfig
 from flash_wam_ros.collect.worker import Job, Workshop
 from flash_wam_ros.data.lerobot import DatasetInfo
 from flash_wam_ros.data.lerobot.staging import read_staged
@@ -171,6 +172,16 @@ def test_the_expert_takes_over_without_a_jump(shared):
     assert len(taken)
     step = shown.vectors[keys.EXPERT_KEY][taken] - shown.vectors[keys.EXECUTED_KEY][taken - 1]
     assert np.abs(step[:, :14]).max() < FASTEST_RAD_S / keys.FPS
+
+
+def test_an_episode_that_the_model_does_alone_is_kept_without_lessons(tmp_path):
+    model = {'learner': str(MODEL), 'sampling': '1v1a+t0'}
+    endless = TurnsConfig(learner_min_s=60.0, learner_max_s=60.0)
+    # With this seed the model begins.
+    attempt, shown = _recorded(tmp_path, None, task='red_bottle', turns=endless, **model)
+    assert attempt.folder is not None, attempt.reason
+    assert not shown.vectors[keys.LABELLED_KEY].any()
+    np.testing.assert_array_equal(shown.vectors[keys.EXPERT_KEY], shown.vectors[keys.EXECUTED_KEY])
 
 
 def test_every_task_is_filmed_by_all_cameras():

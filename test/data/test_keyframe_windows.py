@@ -57,12 +57,12 @@ def _dataset(root, labelled):
     return root
 
 
-def _windows(root):
+def _windows(root, **options):
     codec = LightCodec.fit(
         {HEAD: sample_frames(open_dataset(root), (HEAD,), 20)[HEAD]},
         LightCodecConfig(components=6, patch=8, temporal_factor=STEP),
     )
-    spec = KeyframeSpec(datasets=(str(root),), chunks=2)
+    spec = KeyframeSpec(datasets=(str(root),), chunks=2, **options)
     return open_keyframes(
         spec, CONFIG, codec, 'test', lambda words: dict.fromkeys(words, torch.zeros(1, 7))
     )
@@ -107,3 +107,12 @@ def test_it_is_history_nevertheless(shared, plain):
     for index, start in enumerate(starts):
         for name in ('executed', 'latent'):
             torch.testing.assert_close(shared[index][name], plain[start][name])
+
+
+def test_who_asks_a_teacher_gets_all_windows_and_all_that_was_done(shared, plain):
+    root = shared._parts[0]._reader.root
+    every = _windows(root, unlabelled=True)
+    assert len(every) == len(plain) > len(shared)
+    for index in range(len(every)):
+        assert _taught(every[index]).all()
+        torch.testing.assert_close(every[index]['executed'], plain[index]['executed'])

@@ -23,6 +23,7 @@ from flash_wam_ros.distill.noising import (
 from flash_wam_ros.distill.objective import OptimiserConfig
 from flash_wam_ros.distill.recipes import RECIPES, make_recipe
 from flash_wam_ros.distill.recipes.action_prefix import ActionPrefixObjective
+from flash_wam_ros.distill.recipes.endpoint import EndpointObjective
 from flash_wam_ros.distill.step import euler, guided_velocities
 from flash_wam_ros.distill.teacher import (
     TeacherConfig,
@@ -36,6 +37,7 @@ from flash_wam_ros.wam.schedule import TrainingTable
 
 TRAINED = [name for name, recipe in RECIPES.items() if recipe.trains]
 TABLES = LevelConfig().tables()
+ROLLOUT = replace(SETTING, levels=LevelConfig(draws='rollout'))
 
 
 @pytest.mark.parametrize('name', TRAINED)
@@ -196,6 +198,54 @@ def test_on_policy_teacher_and_student_start_their_actions_from_noise_of_the_tem
         torch.testing.assert_close(calm[:, :, own], temperature * plain[:, :, own])
 
 
+def _endpoint(**options: float) -> tuple[EndpointObjective, Noised]:
+    """Return the objective and where it starts."""
+    objective = make_recipe('endpoint', **options).objective(network(), ROLLOUT)
+    assert isinstance(objective, EndpointObjective)
+    return objective, objective._start(batch(), generator(5))
+
+
+def test_the_endpoint_is_where_plain_euler_steps_of_the_teacher_end() -> None:
+    objective, sample = _endpoint(teacher_steps=4)
+    window, mask = sample.window, sample.actions_mask
+    for t in (750.0, 500.0, 250.0, 0.0):
+        with torch.no_grad():
+            velocity = objective.networks['teacher'](window).action * mask
+        window = replace(
+            window, action=euler(window.action, velocity, window.action.t.clamp_max(t))
+        )
+    video, end = objective._teacher_ends(sample)
+    torch.testing.assert_close(end, window.action.noisy, atol=1e-5, rtol=1e-4)
+    with torch.no_grad():
+        torch.testing.assert_close(video, objective.networks['teacher'](sample.window).video)
+    known = sample.window.action.noisy[:, :, 0]
+    torch.testing.assert_close(end[:, :, 0], known)
+
+
+@pytest.mark.parametrize('temperature', [0.0, 0.5])
+def test_endpoint_actions_start_from_noise_of_the_temperature(temperature: float) -> None:
+    plain, calm = (_endpoint(temperature=t)[1].window.action.noisy for t in (1.0, temperature))
+    assert plain[:, ::2, 1:].abs().min() > 0
+    torch.testing.assert_close(calm[:, :, 1:], temperature * plain[:, :, 1:])
+
+
+def test_endpoint_actions_see_what_the_student_imagines_for_the_last_chunk_alone() -> None:
+    _, sample = _endpoint()
+    seen, true = sample.window.video.clean, batch().latent
+    torch.testing.assert_close(seen[:, :, :CHUNK], true[:, :, :CHUNK])
+    assert (seen[:, :, CHUNK:] != true[:, :, CHUNK:]).all()
+
+
+def test_endpoint_holds_the_video_where_the_teacher_has_it() -> None:
+    objective, _ = _endpoint()
+    parts = objective.loss('online', batch(), generator(5)).parts
+    assert parts['video'] == 0
+    assert parts['action'] > 0
+    with torch.no_grad():
+        objective.networks['online'].transformer.proj_out.bias.add_(1.0)
+    assert objective.loss('online', batch(), generator(5)).parts['video'] > 0.1
+
+
 def test_history_noise_comes_from_the_cleaner_half_and_leaves_the_targets_alone() -> None:
     sample = draw_noised(batch(), TABLES, generator(1))
     noisy = with_history_noise(sample, TABLES[0], generator(2))
@@ -340,6 +390,9 @@ def test_a_dropped_prompt_is_the_empty_one() -> None:
         ({'name': 'flash_wam', 'student_steps': 0}, 'student_steps'),
         ({'name': 'on_policy', 'teacher_steps': 1}, 'teacher_steps'),
         ({'name': 'on_policy', 'temperature': float('nan')}, 'temperature'),
+        ({'name': 'endpoint', 'teacher_steps': 1}, 'teacher_steps'),
+        ({'name': 'endpoint', 'temperature': float('nan')}, 'temperature'),
+        ({'name': 'endpoint', 'lambda_action': -1.0}, 'lambda_action'),
         ({'name': 'flow_map', 'delta': 0.0}, 'delta'),
         ({'name': 'dmd2', 'fake_updates': 0}, 'fake_updates'),
     ],

@@ -20,7 +20,7 @@ from flash_wam_ros.core import UserError
 from flash_wam_ros.distill.train import checkpoints
 from flash_wam_ros.distill.train.config import RunConfig
 from flash_wam_ros.distill.train.records import read_losses
-from flash_wam_ros.distill.train.run import execute
+from flash_wam_ros.distill.train.run import execute, make_objective, start_network
 from flash_wam_ros.distill.train.sources import SyntheticWindows, order
 from flash_wam_ros.wam.checkpoint import load_transformer
 from flash_wam_ros.wam.pipeline import load_config
@@ -144,6 +144,35 @@ def test_a_flow_map_leaves_a_model_that_takes_any_number_of_action_steps(tmp_pat
     assert model.target_embedder is not None
 
 
+def test_a_student_goes_on_where_it_was_left_under_the_teacher_that_it_had(
+    tmp_path: Path,
+) -> None:
+    teacher = execute(run_config(tmp_path / 'teacher', recipe=None, steps=1)).model
+    first = execute(_distilled(tmp_path / 'first', teacher)).model
+    config = _distilled(tmp_path / 'second', teacher)
+    config = replace(config, start=replace(config.start, student=str(first)))
+    wam, network = start_network(config)
+    networks = make_objective(config, wam, network, torch.zeros(1, 8, 4096)).networks
+    for name, folder in (('teacher', teacher), ('online', first), ('average', first)):
+        left = load_transformer(folder / 'transformer', attn_mode='torch').state_dict()
+        for key, value in networks[name].transformer.state_dict().items():
+            torch.testing.assert_close(value, left[key].float(), msg=f'{name} {key}')
+    assert execute(config).steps_done == 1
+
+
+def test_a_student_of_another_shape_is_refused(tmp_path: Path) -> None:
+    teacher = execute(run_config(tmp_path / 'teacher', recipe=None, steps=1)).model
+    config = _distilled(tmp_path / 'run', teacher, recipe='flow_map')
+    config = replace(config, start=replace(config.start, student=str(teacher)))
+    with pytest.raises(UserError, match='holds another network than this recipe trains'):
+        execute(config)
+
+
+def _distilled(out: Path, teacher: Path, recipe: str = 'flash_wam') -> RunConfig:
+    config = run_config(out, recipe=recipe, steps=1)
+    return replace(config, start=replace(config.start, preset='', checkpoint=str(teacher)))
+
+
 def test_weights_and_biases_without_its_package_is_one_line_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +264,7 @@ def test_every_window_comes_once_an_epoch_in_an_order_of_its_own() -> None:
         ('loop', 'not key=value'),
         ('start.preset=liber0', "did you mean 'libero'"),
         ('start.checkpoint=/nowhere', 'nowhere'),
+        ('start.student=/nowhere', 'give start.checkpoint'),
         ('data.dataset=/nowhere', 'nowhere'),
         ('data.keyframes.datasets=[/nowhere]', 'start.checkpoint; make one'),
     ],

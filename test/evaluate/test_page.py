@@ -61,6 +61,21 @@ def test_a_student_stands_beside_its_teacher_layout_by_layout(page: str) -> None
     assert '| teacher ' not in found
 
 
+def test_a_teacher_may_be_compared_at_steps_that_are_not_its_own(tmp_path: Path) -> None:
+    folder, out = tmp_path / 'records', tmp_path / 'page.md'
+    record(folder, 'its_own', 'ffff', model='runs/teacher/model')
+    record(folder, 'many', 'ssss', model='runs/teacher/model', sampling='10v10a+t0')
+    record(folder, 'student', 'sssf')
+    words = ['results', str(folder), '--page', str(out), '--teacher-sampling', '10v10a+t0']
+    assert main(words) == 0
+    page = out.read_text()
+    found = section(page, 'Beside the teacher')
+    assert 'less that of `teacher` at `10v10a+t0`, layout by layout' in found
+    assert '| student | its own | red_bottle | -25.0 [' in found
+    assert '| teacher | its own | red_bottle | -100.0 [' in found
+    assert '--teacher-sampling 10v10a+t0' in page
+
+
 def test_conditions_are_rows_with_their_most_frequent_failure(page: str) -> None:
     found = section(page, 'When the world is not as it should be')
     assert '| student | red_bottle | covered | trained | 0.0 % [0.0 %, 49.0 %] of 4 |' in found

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from wam_worlds import MODEL, Episode, random_model, small_config
 
 from flash_wam_ros.core import UserError
+from flash_wam_ros.wam.acting_again import ActingAgain
 from flash_wam_ros.wam.cache import Keep
 from flash_wam_ros.wam.config import ModelConfig, WamConfig
 from flash_wam_ros.wam.context import Seen
@@ -113,6 +114,42 @@ def test_training_gives_the_actions_of_inference() -> None:
     torch.testing.assert_close(
         (found + 1) / 2 * (high - low) + low, chunks[-1].actions, atol=1e-4, rtol=1e-4
     )
+
+
+@pytest.mark.parametrize('told', [False, True])
+@pytest.mark.parametrize('imagination', [False, True])
+def test_actions_alone_get_what_the_whole_sequence_gives_them(
+    told: bool, imagination: bool
+) -> None:
+    config = told_config(rows=4, columns=2) if told else small_config(rows=4, columns=2)
+    model, rng = random_model(config=config.model), torch.Generator().manual_seed(0)
+    batch, frames = 3, 5  # the last of the three chunks is cut short
+
+    def stream(shape: tuple[int, ...]) -> StreamBatch:
+        values = [torch.randn(batch, *shape, generator=rng) for _ in range(2)]
+        times = [1000 * torch.rand(batch, frames, generator=rng) for _ in range(2)]
+        return StreamBatch(noisy=values[0], clean=values[1], t_noisy=times[0], t_clean=times[1])
+
+    video = stream((config.model.in_channels, frames, *config.latent_hw))
+    action = stream((config.model.action_dim, frames, config.chunk.actions_per_frame))
+    other = stream(tuple(action.noisy.shape[1:]))
+    text = torch.randn(batch, 4, config.model.text_dim, generator=rng)
+    options = {
+        'chunk_size': 2,
+        'window_size': 3,
+        'seen': Seen(video.clean, torch.randn(batch, JOINTS, frames, generator=rng)),
+        'imagination': imagination,
+    }
+    with torch.no_grad():
+        again = ActingAgain(model, video, action, text, **options)
+        torch.testing.assert_close(again.velocity, model(video, action, text, **options))
+        changed = replace(action, noisy=other.noisy, t_noisy=other.t_noisy)
+        torch.testing.assert_close(
+            again(other.noisy, other.t_noisy),
+            model(video, changed, text, **options).action,
+            atol=1e-5,
+            rtol=1e-4,
+        )
 
 
 def test_an_untrained_copy_path_imagines_that_nothing_moves() -> None:

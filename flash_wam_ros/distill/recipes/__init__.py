@@ -16,6 +16,7 @@ from flash_wam_ros.distill.recipes.consistency import (
     VideoOnlyReg,
 )
 from flash_wam_ros.distill.recipes.dmd2 import Dmd2, Dmd2VideoReg
+from flash_wam_ros.distill.recipes.endpoint import Endpoint
 from flash_wam_ros.distill.recipes.flow_map import FlowMap
 from flash_wam_ros.distill.recipes.on_policy import OnPolicy
 from flash_wam_ros.distill.recipes.reduced_steps import ReducedSteps
@@ -24,7 +25,7 @@ RECIPES: dict[str, type[Recipe]] = {
     recipe.name: recipe
     for recipe in (
         *(ReducedSteps, FlashWam, NaiveJoint, JointX0, VideoOnly, VideoOnlyReg, ActionOnly),
-        *(Dmd2, Dmd2VideoReg, OnPolicy, FlowMap, ActionPrefix),
+        *(Dmd2, Dmd2VideoReg, OnPolicy, Endpoint, FlowMap, ActionPrefix),
     )
 }
 """Every recipe."""

@@ -28,15 +28,20 @@ class StartConfig:
         checkpoint: model folder; empty starts from random weights.
         preset: cameras, chunks and actions; empty takes them from the checkpoint's wam.json.
         size: size of a network with random weights.
+        student: model folder whose weights the student of a recipe begins with, to go on with it
+            under the teacher of ``checkpoint``; empty begins with the teacher's.
     """
 
     checkpoint: str = ''
     preset: str = ''
     size: str = 'tiny'
+    student: str = ''
 
     def __post_init__(self) -> None:
         if not self.checkpoint and not self.preset:
             raise UserError('start needs a checkpoint or a preset; e.g. start.preset=g1')
+        if self.student and not self.checkpoint:
+            raise UserError('start.student needs a teacher; give start.checkpoint')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,6 +168,8 @@ class RunConfig:
                 'data.keyframes takes codec and text encoder from start.checkpoint; make one with '
                 '`flash-wam train base`'
             )
+        if self.start.student and self.recipe is None:
+            raise UserError('start.student is that of a recipe; leave it out')
         if self.recipe is not None:
             if 'name' not in self.recipe:
                 raise UserError('recipe has no name; e.g. recipe.name=flash_wam')

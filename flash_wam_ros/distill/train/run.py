@@ -74,9 +74,7 @@ def start_network(config: RunConfig) -> tuple[WamConfig, WamNetwork]:
         folder = Path(start.checkpoint)
         wam = load_config(folder, preset_name=start.preset or None)
         # Masters are fp32 whatever was stored; bf16 storage would swallow small updates.
-        transformer = load_transformer(
-            folder / TRANSFORMER, attn_mode=INFERENCE_ATTENTION, dtype=torch.float32
-        )
+        transformer = _load(folder)
     else:
         wam = preset(start.preset, start.size)
         torch.manual_seed(config.loop.seed)
@@ -84,6 +82,12 @@ def start_network(config: RunConfig) -> tuple[WamConfig, WamNetwork]:
     transformer.recompute_blocks = config.loop.recompute_blocks
     view = View(wam.chunk.frames_per_chunk, wam.chunk.attn_window)
     return wam, WamNetwork(transformer, view)
+
+
+def _load(folder: Path) -> WorldActionTransformer:
+    return load_transformer(
+        folder / TRANSFORMER, attn_mode=INFERENCE_ATTENTION, dtype=torch.float32
+    )
 
 
 def run_levels(config: RunConfig, wam: WamConfig) -> LevelConfig:
@@ -104,7 +108,25 @@ def make_objective(
         return TeacherObjective(config.teacher, network, levels, empty_text)
     assert config.recipe is not None
     setting = Setting(levels=levels, chunk_size=wam.chunk.frames_per_chunk, empty_text=empty_text)
-    return make_recipe(**config.recipe).objective(network, setting)
+    objective = make_recipe(**config.recipe).objective(network, setting)
+    if config.start.student:
+        _begin_with(objective, Path(config.start.student))
+    return objective
+
+
+def _begin_with(objective: Objective, folder: Path) -> None:
+    """Give the student and its average the weights of ``folder``."""
+    weights = _load(folder).state_dict()
+    for name in ('online', 'average'):
+        network = objective.networks[name]
+        assert isinstance(network, WamNetwork)
+        found = network.transformer.state_dict()
+        if {k: v.shape for k, v in found.items()} != {k: v.shape for k, v in weights.items()}:
+            raise UserError(
+                f'start.student {folder} holds another network than this recipe trains; '
+                'take one that was distilled from this teacher by the same recipe'
+            )
+        network.transformer.load_state_dict(weights)
 
 
 def _place(objective: Objective, config: RunConfig, device: torch.device, grouped: bool) -> None:
