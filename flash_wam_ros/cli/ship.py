@@ -29,7 +29,7 @@ A world-action model for the simulated Unitree G1: a teacher of many steps and {
 Weights are kept in float16 and run in float32. Written by `flash-wam ship`."""
 _DISTILLED = 'the student that\n`{recipe}` distilled from it to one step a modality'
 _PLAIN = 'as student the\nsame weights in fewer steps'
-_SAMPLED = 'The student is sampled by `{sampling}`: steps, and temperature where it is not 1.'
+_SAMPLED = 'The {who} is sampled by `{sampling}`: steps, and temperature where it is not 1.'
 _SETTINGS = """\
 All settings stand in `teacher/run.yaml` and `student/run.yaml`; `flash-wam reproduce {name}` names
 every command, from the first demonstration on. All of it took {hours:.1f} hours: {machine}."""
@@ -48,9 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--datasets', type=Path, nargs='+', required=True, help='what they were trained on'
     )
-    parser.add_argument(
-        '--sampling', default='', help="steps of the student, such as 1v1a+t0 (default: its run's)"
-    )
+    for option, whose in (
+        ('--sampling', 'student, such as 1v1a+t0'),
+        ('--teacher-sampling', 'teacher'),
+    ):
+        parser.add_argument(option, default='', help=f"steps of the {whose} (default: its run's)")
     parser.add_argument(
         '--failures',
         type=Path,
@@ -70,16 +72,16 @@ def run(args: argparse.Namespace) -> int:
     from flash_wam_ros.wam.pipeline import load_config, store_config
     from flash_wam_ros.wam.shipping import store_half, write_manifest
 
-    sampling = Sampling.parse(args.sampling) if args.sampling else None
+    wanted = {'teacher': args.teacher_sampling, 'student': args.sampling}
+    samplings = {who: Sampling.parse(words) for who, words in wanted.items() if words}
     if args.out.exists():
         raise UserError(f'{args.out} exists already; remove it or give another folder')
     card = _card(args)
     for name, folder in (('teacher', args.teacher), ('student', args.student)):
         store_half(folder / 'model', args.out / name)
         shutil.copy(folder / 'run.yaml', args.out / name / 'run.yaml')
-    if sampling is not None:
-        student = args.out / 'student'
-        store_config(student, sampling.applied(load_config(student)))
+    for who, sampling in samplings.items():
+        store_config(args.out / who, sampling.applied(load_config(args.out / who)))
     shutil.copytree(args.records, args.out / 'records')
     for strip in args.failures:
         (args.out / _FAILURES).mkdir(exist_ok=True)
@@ -116,7 +118,11 @@ def _card(args: argparse.Namespace) -> str:
     sections = [
         f'# {args.out.name}',
         _ABOUT.format(student=student),
-        _SAMPLED.format(sampling=args.sampling) if args.sampling else '',
+        '\n'.join(
+            _SAMPLED.format(who=who, sampling=words)
+            for who, words in (('student', args.sampling), ('teacher', args.teacher_sampling))
+            if words
+        ),
         '## Data',
         '\n'.join(data),
         '## Training',

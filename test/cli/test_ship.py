@@ -58,6 +58,17 @@ def test_the_student_is_sampled_as_told_and_the_teacher_as_trained(made):
     assert teacher == load_config(MODEL)
 
 
+def test_a_teacher_may_be_told_too_how_it_is_sampled(made):
+    out = _shipped(made, 'flash_wam', '--teacher-sampling', '10v8a+t0')
+    check_manifest(out)
+    teacher = load_config(out / 'teacher')
+    assert (teacher.video.steps, teacher.action.steps, teacher.temperature) == (10, 8, 0.0)
+    assert load_config(out / 'student') == load_config(made / 'flash_wam' / 'model')
+    card = (out / 'README.md').read_text()
+    assert 'The teacher is sampled by `10v8a+t0`' in card
+    assert 'The student is sampled' not in card
+
+
 def test_the_card_tells_recipe_data_and_figures(made):
     card = (_shipped(made, 'flash_wam') / 'README.md').read_text()
     assert '`flash_wam` distilled' in card

@@ -81,10 +81,11 @@ def test_a_killed_training_goes_on_with_the_same_losses(dataset, base, teacher) 
     assert resumed == pytest.approx(losses(teacher), rel=1e-4)
 
 
-def test_a_student_of_a_few_steps_acts_on_what_the_robot_sees(dataset, teacher) -> None:
-    out = dataset.parent / 'student'
+@pytest.mark.parametrize('recipe', ['flash_wam', 'endpoint'])
+def test_a_student_of_a_few_steps_acts_on_what_the_robot_sees(dataset, teacher, recipe) -> None:
+    out = dataset.parent / recipe
     words = [
-        *('distill', str(CONFIG / 'g1_tiny_flash_wam.yaml'), f'out={out}'),
+        *('distill', str(CONFIG / f'g1_tiny_{recipe}.yaml'), f'out={out}'),
         *(f'start.checkpoint={teacher / "model"}', f'data.keyframes.datasets=[{dataset}]'),
         *('loop.steps=2', *QUICK),
     ]
